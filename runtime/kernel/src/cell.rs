@@ -175,6 +175,15 @@ impl Drop for End {
     }
 }
 
+impl<A: Actor> Drop for Cell<A> {
+    /// Where the kernel is dropped instead of stopped, nobody is left without an answer either.
+    fn drop(&mut self) {
+        for parcel in mem::take(&mut self.waiting) {
+            parcel.refuse(self.vitals.name, Refusal::Lost);
+        }
+    }
+}
+
 impl<A: Actor> Cell<A> {
     /// Makes a new actor after `pause`, when nothing is left of the one before.
     fn make(&mut self, pause: Duration, before: Remnants, ctx: &mut actix::Context<Self>) {
@@ -287,7 +296,8 @@ impl<A: Actor> Cell<A> {
 
     /// Begins what may be begun; closes when everything accepted is finished.
     fn pump(&mut self, ctx: &mut actix::Context<Self>) {
-        if self.alarm.take(self.incarnation) {
+        // While the actor is made the alarm is left to ring: it is heard as soon as there is something to replace.
+        if matches!(self.stage, Stage::Running(_)) && self.alarm.take(self.incarnation) {
             self.broken(ctx);
         }
         while self.work.len() < self.bounds.concurrency {

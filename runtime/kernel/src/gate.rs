@@ -71,7 +71,7 @@ impl<A: Actor> Gate<A> {
         }
     }
 
-    /// The places are closed only when the actor takes nothing more.
+    /// Why nothing gets through: the places are closed, and the cell goes, only when the actor takes nothing more.
     fn closed(&self) -> CallError {
         self.refusal().unwrap_or(CallError::Stopping { actor: self.vitals.name })
     }
@@ -130,6 +130,10 @@ impl<A: Handler<M>, M: Message> Deliver<M> for Gate<A> {
             // The place in hand promises room in actix's queue; a full one is a defect, but still an answer.
             actix::dev::SendError::Full(_) => self.refuse(self.busy()),
         })
+    }
+
+    fn gone(&self) -> CallError {
+        self.refuse(self.closed())
     }
 }
 

@@ -11,7 +11,7 @@ pub(crate) type Answer<M> = Result<Result<<M as Message>::Reply, <M as Message>:
 /// A message between its caller and its actor.
 pub(crate) struct Parcel<M: Message> {
     pub(crate) message: M,
-    /// When it is dropped unused, the caller is told that the message was lost.
+    /// When it is dropped unused, the caller is told that the actor is gone: it never saw the message.
     pub(crate) reply: oneshot::Sender<Answer<M>>,
     pub(crate) place: Place,
     /// The caller's span: the request id travels along.

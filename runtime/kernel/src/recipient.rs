@@ -26,6 +26,8 @@ pub(crate) trait Deliver<M: Message>: Send + Sync {
     /// A place in the mailbox as soon as there is one, or the reason why not when the deadline has passed without.
     fn place(&self) -> futures::future::BoxFuture<'_, Result<Place, CallError>>;
     fn deliver(&self, parcel: Parcel<M>) -> Result<(), CallError>;
+    /// What is said of an actor that is not there any more.
+    fn gone(&self) -> CallError;
 }
 
 /// Where a message type is served; filled in when its actor joins, empty until then.
@@ -102,7 +104,8 @@ impl<M: Message> Recipient<M> {
             answer = answer => match answer {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(error)) => Err(error.into()),
-                Err(_) => Err(CallError::Lost { actor: to.actor(), message: M::NAME }.into()),
+                // It was sent while the actor ended, and never got to it.
+                Err(_) => Err(to.gone().into()),
             },
             () = self.clock.sleep(deadline) => {
                 Err(CallError::Late { actor: to.actor(), message: M::NAME }.into())

@@ -9,7 +9,7 @@
 //! - [`content`], [`padding`], [`session_protocol`], [`envelope`], [`message`]: one message from text to the bytes that
 //!   a swarm keeps, and back. [`message`] is the door: it tells wire versions apart.
 //! - [`pro`]: proofs of the paid features, which are parsed and checked but never required.
-//! - [`bencode`], [`onion`], [`storage`], [`swarm`]: what nodes and clients say to each other.
+//! - [`bencode`], [`onion`], [`storage`], [`swarm`], [`peer_wire`]: what nodes and clients say to each other.
 
 pub mod account;
 pub mod bencode;

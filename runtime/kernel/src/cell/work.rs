@@ -139,8 +139,10 @@ impl<M: Message> Handling<M> {
 
 impl<M: Message> Drop for Handling<M> {
     fn drop(&mut self) {
-        if self.reply.is_some() {
+        if let Some(reply) = self.reply.take() {
             self.count(Outcome::Failed);
+            // The caller may have stopped waiting.
+            drop(reply.send(Err(CallError::Lost { actor: self.vitals.name, message: M::NAME })));
         }
     }
 }

@@ -278,11 +278,13 @@ async fn a_mailbox_takes_all_it_may_hold_while_its_actor_starts() {
 async fn dropping_the_question_does_not_take_it_back() {
     soon(async {
         let kernel = Kernel::builder().actor(spec::<0>()).start().await.unwrap();
-        let mut asked = Box::pin(kernel.ask(add::<0>(3)));
+        let gate = Gate::closed();
+        let mut asked = Box::pin(kernel.ask(waits_for::<0>(&gate)));
         assert!(futures::poll!(&mut asked).is_pending());
         drop(asked);
+        gate.open();
 
-        assert_eq!(kernel.ask(add::<0>(1)).await, Ok(4));
+        assert_eq!(kernel.ask(add::<0>(0)).await, Ok(1));
     })
     .await;
 }
@@ -335,8 +337,8 @@ async fn a_blocked_thread_does_not_block_who_observes() {
         clock.advance(bounds().answer_within);
 
         assert!(observing.await[0].state.is_null());
-        release.send(()).unwrap();
         assert_eq!(asked.await, Err(LATE));
+        release.send(()).unwrap();
         assert_eq!(
             kernel.ask(panics::<0>()).await,
             Err(CallError::Panicked { actor: "worker-0", message: "do" })

@@ -93,6 +93,33 @@ async fn a_panic_in_a_background_task_restarts_the_actor() {
 }
 
 #[tokio::test]
+async fn a_background_task_that_panics_while_its_actor_still_starts_is_not_forgotten() {
+    soon(async {
+        let made = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&made);
+        let spec = Spec::<Worker<0>>::new(move |ctx| {
+            let is_first = counter.fetch_add(1, Ordering::SeqCst) == 0;
+            async move {
+                if is_first {
+                    ctx.spawn(async { panic!("asked to") });
+                    for _ in 0..10 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                Ok(idle())
+            }
+        });
+        let kernel = Kernel::builder().actor(spec.serves::<Do<0>>().bounds(bounds())).start().await.unwrap();
+
+        assert_eq!(kernel.ask(add::<0>(1)).await, Ok(1));
+
+        assert_eq!(made.load(Ordering::SeqCst), 2);
+        assert_eq!(kernel.ask(add::<0>(1)).await, Ok(2), "and the second one stays");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn several_panics_of_one_incarnation_restart_it_once() {
     soon(async {
         let kernel = Kernel::builder().actor(spec::<0>()).start().await.unwrap();
@@ -266,17 +293,17 @@ impl Drop for Touchy {
     }
 }
 
-struct Give;
+struct Give(Gate);
 message!(Give => Touchy, CallError, "give");
 
 impl starling_kernel::Handler<Give> for Worker<0> {
     fn handle(
         &mut self,
-        _: Give,
+        Give(gate): Give,
         _: &starling_kernel::Context,
     ) -> starling_kernel::Task<Result<Touchy, CallError>> {
-        task(async {
-            tokio::task::yield_now().await;
+        task(async move {
+            gate.passed().await;
             Ok(Touchy)
         })
     }
@@ -287,12 +314,14 @@ async fn an_answer_nobody_waits_for_harms_nobody_when_it_is_dropped() {
     soon(async {
         let kernel = Kernel::builder().actor(spec::<0>().serves::<Give>()).start().await.unwrap();
 
-        let mut asked = Box::pin(kernel.ask(Give));
+        let gate = Gate::closed();
+        let mut asked = Box::pin(kernel.ask(Give(gate.clone())));
         assert!(futures::poll!(&mut asked).is_pending());
         drop(asked);
+        gate.open();
 
-        until(|| kernel.unready().is_empty()).await;
         assert_eq!(kernel.ask(add::<0>(1)).await, Ok(1));
+        assert!(kernel.stop().await.is_empty(), "the work that made it has ended");
         assert_eq!(kernel.observe().await[0].restarts, 0);
     })
     .await;

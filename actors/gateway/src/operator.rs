@@ -1,0 +1,69 @@
+//! The operator's endpoints: plain HTTP, on loopback, unguarded.
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header::ContentType},
+    web::Data,
+};
+use serde_json::{Value, json};
+use starling_kernel::{Context, Health};
+
+use crate::actor::Options;
+
+/// What the operator's endpoints are told from.
+pub(crate) struct Desk {
+    health: Health,
+    render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    version: &'static str,
+}
+
+impl Desk {
+    pub(crate) fn new(options: &Options, ctx: &Context) -> Self {
+        Self {
+            health: ctx.environment().health.clone(),
+            render_metrics: Arc::clone(&options.render_metrics),
+            version: options.version,
+        }
+    }
+
+    /// Answers one request.
+    pub(crate) async fn serve(desk: Data<Self>, request: HttpRequest) -> HttpResponse {
+        match (request.method().as_str(), request.uri().path()) {
+            ("GET" | "HEAD", "/healthz") => text(StatusCode::OK, "ok\n".to_owned()),
+            ("GET" | "HEAD", "/readyz") => desk.ready(),
+            ("GET" | "HEAD", "/metrics") => HttpResponse::Ok()
+                .insert_header(("Content-Type", "text/plain; version=0.0.4; charset=utf-8"))
+                .body((desk.render_metrics)()),
+            ("GET" | "HEAD", "/version") => object(StatusCode::OK, &json!({ "version": desk.version })),
+            ("GET" | "HEAD", "/actors") => {
+                let actors = serde_json::to_value(desk.health.observe().await).unwrap_or_default();
+                object(StatusCode::OK, &actors)
+            }
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "not found; there are /healthz, /readyz, /metrics, /version and /actors\n".to_owned(),
+            ),
+        }
+    }
+
+    fn ready(&self) -> HttpResponse {
+        let reasons: Vec<_> = self
+            .health
+            .unready()
+            .into_iter()
+            .map(|(actor, reason)| json!({ "actor": actor, "reason": reason }))
+            .collect();
+        let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        object(status, &json!({ "ready": reasons.is_empty(), "reasons": reasons }))
+    }
+}
+
+fn text(status: StatusCode, text: String) -> HttpResponse {
+    HttpResponse::build(status).insert_header(ContentType::plaintext()).body(text)
+}
+
+fn object(status: StatusCode, value: &Value) -> HttpResponse {
+    HttpResponse::build(status).insert_header(ContentType::json()).body(value.to_string())
+}

@@ -1,0 +1,315 @@
+//! The tables of `inbox.redb`, and the transactions on them. All of it blocks, so it is called on the pool.
+
+mod rows;
+mod tables;
+
+use std::{collections::BTreeMap, path::Path};
+
+use redb::{Database, ReadableDatabase as _, ReadableTable as _};
+use starling_contracts::inbox::{Error, StoredMessage};
+use starling_kernel::Entropy;
+use starling_protocol::{
+    crypto::ed25519,
+    storage::{MessageHash, Namespace},
+};
+
+use self::{
+    rows::{Row, identity_key},
+    tables::{
+        COPIES, CURSORS, MESSAGES, NUMBERED_LEN, SEEN, STATE, Tables, broken, numbered, numbered_range,
+        unreadable,
+    },
+};
+use crate::{
+    error::OpenError,
+    filing::{Item, Kept, Reason, Verdict},
+    sealing::{Index, Sealer},
+};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// A hash of namespace 0 is remembered at least this long, whatever a node says of its expiry: the longest that a stranger's
+/// message can be stored.
+const REMEMBER_AT_LEAST_MS: u64 = 14 * DAY_MS;
+/// And at most this long: what the owner can prolong it to, and a day for clocks.
+const REMEMBER_AT_MOST_MS: u64 = 31 * DAY_MS;
+
+/// The open messages of one data folder.
+pub(crate) struct Store {
+    database: Database,
+}
+
+/// A copy for one's other devices that is not stored yet.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct WaitingCopy {
+    /// What the own swarm will name it.
+    pub(crate) hash: MessageHash,
+    /// The sealed bytes.
+    pub(crate) data: Vec<u8>,
+}
+
+/// Up to where a member of the swarm was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    pub(crate) node: ed25519::PublicKey,
+    pub(crate) namespace: Namespace,
+    pub(crate) hash: MessageHash,
+}
+
+/// What one answer brought: committed as a whole, or not at all.
+pub(crate) struct Batch {
+    pub(crate) judged: Vec<(Item, Verdict)>,
+    /// Where to go on reading; absent when the answer must not move the place.
+    pub(crate) cursor: Option<Cursor>,
+    /// Who answered.
+    pub(crate) node: ed25519::PublicKey,
+    /// Unix milliseconds.
+    pub(crate) received_at: u64,
+}
+
+/// What came of a [`Batch`].
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Filed {
+    /// Kept, with their numbers, in the order of their times.
+    pub(crate) new: Vec<StoredMessage>,
+    /// Known by hash, or by conversation, author and time.
+    pub(crate) known: usize,
+    /// Not kept, by reason.
+    pub(crate) dropped: BTreeMap<Reason, usize>,
+}
+
+impl Store {
+    /// Opens the messages in `folder`, which is made when it is not there, and takes the file for this process alone.
+    pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
+        Ok(Self { database: tables::open(folder)? })
+    }
+
+    /// Files what a member answered. When this returns, messages, what is known of them and the place are on disk together.
+    pub(crate) fn file(&self, sealer: &Sealer, batch: Batch, entropy: &dyn Entropy) -> Result<Filed, Error> {
+        let Batch { mut judged, cursor, node, received_at } = batch;
+        // The oldest first; dropped items have no time and no number, so their order means nothing.
+        judged.sort_by_key(|(item, verdict)| match verdict {
+            Verdict::Keep(kept) => kept.sent_at,
+            Verdict::Drop(_) => item.stored_at,
+        });
+        self.write(|transaction| {
+            let mut tables = Tables::open(transaction, sealer, entropy)?;
+            tables.forget_hashes(received_at)?;
+            let mut filed = Filed::default();
+            for (item, verdict) in judged {
+                if tables.knows_hash(&item.hash)? {
+                    filed.known += 1;
+                    continue;
+                }
+                let expires_at = item.expires_at;
+                let remember =
+                    expires_at.clamp(received_at + REMEMBER_AT_LEAST_MS, received_at + REMEMBER_AT_MOST_MS);
+                tables.remember_hash(&item.hash, remember)?;
+                match verdict {
+                    Verdict::Drop(reason) => *filed.dropped.entry(reason).or_default() += 1,
+                    Verdict::Keep(kept) => match tables.add(&kept, item.hash, received_at)? {
+                        Some(message) => filed.new.push(message),
+                        None => filed.known += 1,
+                    },
+                }
+            }
+            if let Some(cursor) = cursor {
+                tables.move_cursor(&cursor)?;
+                tables.set_state("last_node", node.as_bytes())?;
+            }
+            Ok(filed)
+        })
+    }
+
+    /// Keeps a message that was sent from here under the hash of its copy, and the copy itself while it waits.
+    pub(crate) fn add_sent(
+        &self,
+        sealer: &Sealer,
+        kept: &Kept,
+        hash: MessageHash,
+        received_at: u64,
+        waiting: Option<&WaitingCopy>,
+        entropy: &dyn Entropy,
+    ) -> Result<(), Error> {
+        self.write(|transaction| {
+            let mut tables = Tables::open(transaction, sealer, entropy)?;
+            // The copy comes back with the next poll, and may be stored anew until it does.
+            tables.remember_hash(&hash, received_at + REMEMBER_AT_MOST_MS)?;
+            tables.add(kept, hash, received_at)?;
+            match waiting {
+                Some(copy) => tables.add_copy(copy),
+                None => Ok(()),
+            }
+        })
+    }
+
+    /// Takes the next time for a message: `now`, but later than any taken before. Returns the last one before, and it.
+    pub(crate) fn take_time(
+        &self,
+        sealer: &Sealer,
+        now: u64,
+        entropy: &dyn Entropy,
+    ) -> Result<(u64, u64), Error> {
+        self.write(|transaction| {
+            let mut tables = Tables::open(transaction, sealer, entropy)?;
+            let before = tables.last_time()?;
+            let taken = now.max(before.saturating_add(1));
+            tables.set_state("last_time", &taken.to_le_bytes())?;
+            Ok((before, taken))
+        })
+    }
+
+    /// Gives a time back that no message was stored under, unless a later one was taken since.
+    pub(crate) fn give_back_time(
+        &self,
+        sealer: &Sealer,
+        taken: u64,
+        before: u64,
+        entropy: &dyn Entropy,
+    ) -> Result<(), Error> {
+        self.write(|transaction| {
+            let mut tables = Tables::open(transaction, sealer, entropy)?;
+            if tables.last_time()? == taken {
+                tables.set_state("last_time", &before.to_le_bytes())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes a copy that was stored out of the waiting ones.
+    pub(crate) fn remove_copy(&self, sealer: &Sealer, position: u64) -> Result<(), Error> {
+        self.write(|transaction| {
+            transaction
+                .open_table(COPIES)
+                .map_err(broken)?
+                .remove(&numbered(sealer, position))
+                .map_err(broken)?;
+            Ok(())
+        })
+    }
+
+    /// The copies that wait, the oldest first, each with the position that [`Store::remove_copy`] takes.
+    pub(crate) fn copies(&self, sealer: &Sealer, limit: usize) -> Result<Vec<(u64, WaitingCopy)>, Error> {
+        let transaction = self.database.begin_read().map_err(broken)?;
+        let copies = transaction.open_table(COPIES).map_err(broken)?;
+        let (first, last) = numbered_range(sealer, 0);
+        let mut found = Vec::new();
+        for entry in copies.range::<&[u8; NUMBERED_LEN]>(&first..=&last).map_err(broken)?.take(limit) {
+            let (key, sealed) = entry.map_err(broken)?;
+            let row = sealer.open("inbox/copies/1", key.value(), sealed.value()).ok_or_else(unreadable)?;
+            found.push((tables::number(key.value()), rows::decode_copy(&row).ok_or_else(unreadable)?));
+        }
+        Ok(found)
+    }
+
+    /// Does the copy with that hash still wait?
+    pub(crate) fn has_copy(&self, sealer: &Sealer, hash: MessageHash) -> Result<bool, Error> {
+        Ok(self.copies(sealer, usize::MAX)?.iter().any(|(_, copy)| copy.hash == hash))
+    }
+
+    /// Those of `items` whose hashes were not seen before.
+    pub(crate) fn unseen(&self, sealer: &Sealer, items: Vec<Item>) -> Result<Vec<Item>, Error> {
+        let transaction = self.database.begin_read().map_err(broken)?;
+        let seen = transaction.open_table(SEEN).map_err(broken)?;
+        let mut unseen = Vec::new();
+        for item in items {
+            let key = sealer.key(Index::Hash, &[item.hash.as_bytes()]);
+            if seen.get(&key).map_err(broken)?.is_none() {
+                unseen.push(item);
+            }
+        }
+        Ok(unseen)
+    }
+
+    /// Up to where a member was read.
+    pub(crate) fn cursor(
+        &self,
+        sealer: &Sealer,
+        node: ed25519::PublicKey,
+        namespace: Namespace,
+    ) -> Result<Option<MessageHash>, Error> {
+        let transaction = self.database.begin_read().map_err(broken)?;
+        let cursors = transaction.open_table(CURSORS).map_err(broken)?;
+        let key = rows::cursor_key(sealer, &node, namespace);
+        let Some(sealed) = cursors.get(&key).map_err(broken)? else { return Ok(None) };
+        let row = sealer.open("inbox/cursors/1", &key, sealed.value()).ok_or_else(unreadable)?;
+        MessageHash::from_bytes(&row).map(Some).map_err(|_| unreadable())
+    }
+
+    /// The member that answered last.
+    pub(crate) fn last_node(&self, sealer: &Sealer) -> Result<Option<ed25519::PublicKey>, Error> {
+        let transaction = self.database.begin_read().map_err(broken)?;
+        let state = transaction.open_table(STATE).map_err(broken)?;
+        let key = sealer.key(Index::State, &[b"last_node"]);
+        let Some(sealed) = state.get(&key).map_err(broken)? else { return Ok(None) };
+        let row = sealer.open("inbox/state/1", &key, sealed.value()).ok_or_else(unreadable)?;
+        ed25519::PublicKey::from_slice(&row).map(Some).ok_or_else(unreadable)
+    }
+
+    /// At most `limit` messages with a number greater than `after`, in the order of their numbers.
+    pub(crate) fn list(
+        &self,
+        sealer: &Sealer,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredMessage>, Error> {
+        let Some(next) = after.checked_add(1) else { return Ok(Vec::new()) };
+        let transaction = self.database.begin_read().map_err(broken)?;
+        let messages = transaction.open_table(MESSAGES).map_err(broken)?;
+        let (first, last) = numbered_range(sealer, next);
+        let mut found = Vec::new();
+        for entry in messages.range::<&[u8; NUMBERED_LEN]>(&first..=&last).map_err(broken)?.take(limit) {
+            let (key, sealed) = entry.map_err(broken)?;
+            let row = sealer.open("inbox/messages/1", key.value(), sealed.value()).ok_or_else(unreadable)?;
+            found.push(Row::decode(&row).ok_or_else(unreadable)?.message);
+        }
+        Ok(found)
+    }
+
+    /// Runs `steps` in one transaction: all of it is on disk when this returns, or nothing.
+    fn write<T>(&self, steps: impl FnOnce(&redb::WriteTransaction) -> Result<T, Error>) -> Result<T, Error> {
+        let transaction = self.database.begin_write().map_err(broken)?;
+        let outcome = steps(&transaction)?;
+        transaction.commit().map_err(broken)?;
+        Ok(outcome)
+    }
+}
+
+impl Tables<'_> {
+    fn last_time(&self) -> Result<u64, Error> {
+        let last = self.state("last_time")?;
+        last.map_or(Ok(0), |bytes| {
+            bytes.as_slice().try_into().map(u64::from_le_bytes).map_err(|_| unreadable())
+        })
+    }
+
+    /// Keeps a message; `None` when one of the same author and time is in its conversation already.
+    fn add(
+        &mut self,
+        kept: &Kept,
+        hash: MessageHash,
+        received_at: u64,
+    ) -> Result<Option<StoredMessage>, Error> {
+        let identity = identity_key(self.sealer, kept, &hash);
+        if self.identities.get(&identity).map_err(broken)?.is_some() {
+            return Ok(None);
+        }
+        let id = self.next_message()?;
+        let message = StoredMessage {
+            id,
+            hash,
+            from: kept.from,
+            conversation: kept.conversation,
+            body: kept.body.clone(),
+            sent_at: kept.sent_at,
+            received_at,
+            kind: kept.kind,
+        };
+        let row = Row { message: message.clone(), content: kept.content.clone() };
+        self.put_message(id, &row)?;
+        self.identities.insert(&identity, id).map_err(broken)?;
+        Ok(Some(message))
+    }
+}
+
+#[cfg(test)]
+mod tests;

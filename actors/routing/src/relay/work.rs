@@ -1,0 +1,277 @@
+//! One request from its arrival to its answer.
+
+use std::{cell::RefCell, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use starling_contracts::{
+    node::ServiceNode,
+    routing::OnionAnswer,
+    staking::NodeList,
+    storage::{self, Answer, Body, ServeRpc},
+    transport::{CallPeer, FROM_NODE, PeerAddress, Protocol},
+};
+use starling_kernel::{CallError, Clock, Context, CpuPool, Entropy, Recipient};
+use starling_protocol::{
+    crypto::{
+        ed25519::{self, PublicKey},
+        x25519,
+    },
+    onion::{self, Cipher, Forward, HopNumber, Inner, PeelError, ReplyBody, ReplySeal, peel::outer, relay_url},
+    peer_wire,
+};
+use tracing::debug;
+
+use super::{
+    RelayConfig,
+    backlog::Backlog,
+    metrics::{self, End},
+    refusal::Refusal,
+};
+
+/// What the transport may take beyond its own deadline before it is given up.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What a request is peeled, answered and passed on with.
+pub(super) struct Work {
+    config: RelayConfig,
+    own: PublicKey,
+    secret: Arc<x25519::SecretKey>,
+    list: RefCell<Option<Arc<NodeList>>>,
+    backlog: Backlog,
+    storage: Recipient<ServeRpc>,
+    peers: Recipient<CallPeer>,
+    pool: CpuPool,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// A request as it came in, not yet read.
+pub(super) enum Arrival {
+    /// The outer frame.
+    Client(Bytes),
+    /// The dict.
+    Node(Bytes),
+}
+
+/// A layer that is still closed.
+struct Layer {
+    ciphertext: Vec<u8>,
+    ephemeral: x25519::PublicKey,
+    cipher: Cipher,
+    /// This node's place on the path.
+    hop_no: HopNumber,
+}
+
+/// What was found in a layer, and this node's place on the path.
+struct Peeled {
+    inner: Result<Inner, PeelError>,
+    hop_no: HopNumber,
+}
+
+/// How a destination wants its answer.
+struct Form {
+    json: bool,
+    base64: bool,
+}
+
+impl Form {
+    /// Errors of a hop that could decrypt.
+    const ERROR: Self = Self { json: false, base64: true };
+}
+
+impl Work {
+    pub(super) fn new(config: RelayConfig, node_key: &ed25519::SecretKey, ctx: &Context) -> Self {
+        Self {
+            backlog: Backlog::new(config.max_backlog),
+            config,
+            own: node_key.public(),
+            secret: Arc::new(node_key.to_x25519()),
+            list: RefCell::default(),
+            storage: ctx.recipient(),
+            peers: ctx.recipient(),
+            pool: ctx.pool().clone(),
+            clock: Arc::clone(ctx.clock()),
+            entropy: Arc::clone(ctx.entropy()),
+        }
+    }
+
+    /// Takes a node list over; an older one than the one held is ignored.
+    pub(super) fn follow(&self, list: Arc<NodeList>, ctx: &Context) {
+        let mut held = self.list.borrow_mut();
+        if held.as_ref().is_some_and(|held| held.height > list.height) {
+            debug!(height = list.height, "ignoring stale node list");
+            return;
+        }
+        *held = Some(list);
+        ctx.ready();
+    }
+
+    pub(super) fn observe(&self) -> serde_json::Value {
+        let (under_way, next_nodes) = self.backlog.totals();
+        let height = self.list.borrow().as_ref().map(|list| list.height);
+        serde_json::json!({ "height": height, "under_way": under_way, "next_nodes": next_nodes })
+    }
+
+    /// Answers one request.
+    pub(super) async fn answer(&self, arrival: Arrival) -> OnionAnswer {
+        match self.peel_on(arrival).await {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                metrics::ended(refusal.end());
+                refusal.answer()
+            }
+        }
+    }
+
+    async fn peel_on(&self, arrival: Arrival) -> Result<OnionAnswer, Refusal> {
+        if self.list.borrow().is_none() {
+            return Err(Refusal::NotReady { own: self.own });
+        }
+        let mut peeled = self.on_pool(move |secret| peel_arrival(arrival, secret)).await??;
+        loop {
+            let Peeled { inner, hop_no } = peeled;
+            let layer = match inner {
+                Ok(Inner::Destination { body, json, base64, reply }) => {
+                    return self.serve(body, Form { json, base64 }, reply).await;
+                }
+                Ok(Inner::Server { host, target, port, protocol, reply, .. }) => {
+                    return self.refuse_server(&protocol, &host, port, &target, reply).await;
+                }
+                Ok(Inner::Relay { next, ephemeral, cipher, ciphertext }) => {
+                    let layer = Layer { ciphertext, ephemeral, cipher, hop_no: hop_no.next() };
+                    if next != self.own {
+                        return self.forward(next, layer).await;
+                    }
+                    layer
+                }
+                Err(PeelError::InvalidJson(reply)) => {
+                    metrics::ended(End::Invalid);
+                    return self.seal(400, ReplyBody::Text("Invalid json".to_owned()), Form::ERROR, reply).await;
+                }
+                Err(_) => return Err(Refusal::Ciphertext),
+            };
+            // A path may lead through this node twice in a row; every turn counts as a hop.
+            peeled = self.on_pool(move |secret| peel_own(layer, secret)).await??;
+        }
+    }
+
+    /// Runs `job` with this node's key where it holds nobody up.
+    async fn on_pool<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&x25519::SecretKey) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let began = self.clock.elapsed();
+        let secret = Arc::clone(&self.secret);
+        let outcome = self.pool.run(move || job(&secret)).await.map_err(|_| Refusal::Broken);
+        metrics::peeled(self.clock.elapsed().saturating_sub(began));
+        outcome
+    }
+
+    /// This node is the destination (onion-requests §5.1).
+    async fn serve(&self, body: Vec<u8>, form: Form, reply: ReplySeal) -> Result<OnionAnswer, Refusal> {
+        let (status, body) = match self.storage.ask(ServeRpc { envelope: body.into() }).await {
+            Ok(Answer { status, body: Body::Json(value) }) => (status, ReplyBody::Json(value)),
+            Ok(Answer { status, body: Body::Text(text) }) => (status, ReplyBody::Text(text)),
+            Ok(Answer { status, body: Body::Binary(bytes) }) => (status, ReplyBody::Binary(bytes.to_vec())),
+            Err(error) => unserved(&error),
+        };
+        metrics::ended(End::Destination);
+        self.seal(status, body, form, reply).await
+    }
+
+    /// A web server is next (onion-requests §5.2), which this node does not do; what is no such target is told so under seal.
+    async fn refuse_server(
+        &self,
+        protocol: &str,
+        host: &str,
+        port: u16,
+        target: &str,
+        reply: ReplySeal,
+    ) -> Result<OnionAnswer, Refusal> {
+        if relay_url(protocol, host, port, target).is_some() {
+            return Err(Refusal::WebServer);
+        }
+        metrics::ended(End::WebServer);
+        self.seal(400, ReplyBody::Text("Invalid url".to_owned()), Form::ERROR, reply).await
+    }
+
+    async fn seal(
+        &self,
+        status: u16,
+        body: ReplyBody,
+        form: Form,
+        reply: ReplySeal,
+    ) -> Result<OnionAnswer, Refusal> {
+        let entropy = Arc::clone(&self.entropy);
+        let seal = move || {
+            let flags = (form.json, form.base64);
+            reply.seal_node_reply(status, &body, flags, &mut |bytes| entropy.fill(bytes))
+        };
+        let sealed = self.pool.run(seal).await.map_err(|_| Refusal::Broken)?;
+        Ok(OnionAnswer { status: 200, body: sealed.into() })
+    }
+
+    /// Another node is next (onion-requests §4).
+    async fn forward(&self, next: PublicKey, layer: Layer) -> Result<OnionAnswer, Refusal> {
+        let peer = self.locate(next)?;
+        let _place = self.backlog.enter(next).ok_or(Refusal::Congested)?;
+        let Layer { ciphertext, ephemeral, cipher, hop_no } = layer;
+        let dict = Forward { data: ciphertext, cipher, ephemeral, hop_no }.encode();
+        let body = [&[FROM_NODE], dict.as_slice()].concat().into();
+        let deadline = self.config.hop_within;
+        let call = CallPeer { peer, protocol: Protocol::Onion, body, deadline };
+        let answer = self.peers.ask_within(call, deadline + GRACE).await;
+        let answer = answer.map_err(|error| Refusal::from_call(next, &error))?;
+        let (status, body) = peer_wire::decode_answer(&answer).map_err(|_| Refusal::BadAnswer)?;
+        metrics::ended(End::Forwarded);
+        Ok(OnionAnswer { status, body: body.into() })
+    }
+
+    fn locate(&self, next: PublicKey) -> Result<PeerAddress, Refusal> {
+        let list = self.list.borrow();
+        let node = list.as_ref().and_then(|list| list.node(&next)).ok_or(Refusal::Unknown(next))?;
+        match node {
+            ServiceNode { libp2p_port: 0, .. } => Err(Refusal::Unreachable(next)),
+            node if node.public_ip.is_unspecified() => Err(Refusal::Unreachable(next)),
+            node => Ok(PeerAddress { ed25519: next, ip: node.public_ip, port: node.libp2p_port }),
+        }
+    }
+}
+
+fn peel_arrival(arrival: Arrival, secret: &x25519::SecretKey) -> Result<Peeled, Refusal> {
+    let layer = match arrival {
+        Arrival::Client(frame) => {
+            let onion::Outer { ciphertext, ephemeral, cipher, hop_no } = outer(&frame)?;
+            Layer { ciphertext, ephemeral, cipher, hop_no }
+        }
+        Arrival::Node(dict) => {
+            let Forward { data, cipher, ephemeral, hop_no } = Forward::decode(&dict)?;
+            Layer { ciphertext: data, ephemeral, cipher, hop_no }
+        }
+    };
+    Ok(open(&layer, secret))
+}
+
+/// As if the layer had come from another node.
+fn peel_own(layer: Layer, secret: &x25519::SecretKey) -> Result<Peeled, Refusal> {
+    let hop_no = HopNumber::from_peer(layer.hop_no.get().into())?;
+    Ok(open(&Layer { hop_no, ..layer }, secret))
+}
+
+fn open(layer: &Layer, secret: &x25519::SecretKey) -> Peeled {
+    let inner = onion::peel(&layer.ciphertext, secret, &layer.ephemeral, layer.cipher);
+    Peeled { inner, hop_no: layer.hop_no }
+}
+
+/// What a destination says when its storage could not be asked; under seal like any answer.
+fn unserved(error: &storage::Error) -> (u16, ReplyBody) {
+    let (status, text) = match error {
+        storage::Error::NotReady(_)
+        | storage::Error::Call(
+            CallError::Stopping { .. } | CallError::NotServed { .. } | CallError::Failed { .. },
+        ) => (503, "Snode not ready"),
+        storage::Error::Call(CallError::Busy { .. }) => (503, "Server busy, try again later"),
+        _ => (500, "request failed"),
+    };
+    (status, ReplyBody::Text(text.to_owned()))
+}

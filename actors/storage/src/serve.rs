@@ -1,0 +1,331 @@
+//! From a request to its answer: which swarm, which checks, which method.
+
+mod batch;
+mod read;
+mod recursion;
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use futures::{FutureExt as _, future::LocalBoxFuture};
+use starling_contracts::{
+    staking::NodeList,
+    storage::{Answer, Body, Error, Forwarded},
+    swarm::{self, Replicate, SwarmFor, SwarmView},
+};
+use starling_kernel::{CallError, Context, Recipient};
+use starling_protocol::{
+    account::AccountId,
+    crypto::ed25519,
+    storage::{
+        request::{Parser, Request, RequestError},
+        response::{Failure, ReplyValue},
+        subaccount::Token,
+    },
+};
+use tracing::error;
+
+use self::recursion::InFlight;
+use crate::{
+    answers::{self, Moment},
+    check::{Origin, Refusal, check},
+    ledger_calls, metrics,
+    store::{Store, StoreError},
+    write::{Entry, Pen, Prepared, prepare},
+};
+
+/// The actor's name, as callers are told it.
+pub(crate) const NAME: &str = "storage";
+/// A longer envelope is parsed on the CPU pool; a shorter one takes less time than the way there and back.
+const PARSE_HERE: usize = 16 << 10;
+/// The method that [`fault_injection`](crate::Config::fault_injection) adds.
+const DEBUG_PANIC: &str = "debug_panic";
+
+/// What all requests share. Lives on the actor's thread; tasks hold it by `Rc`.
+pub(crate) struct Server {
+    ctx: Context,
+    pen: Pen,
+    own: ed25519::PublicKey,
+    list: RefCell<Option<Arc<NodeList>>>,
+    swarm_for: Recipient<SwarmFor>,
+    replicate: Recipient<Replicate>,
+    fault_injection: bool,
+}
+
+/// How far a request has come.
+enum Step {
+    Answered(Answer),
+    /// Checked, handed to the store and to the other members.
+    Writing(Box<InFlight>),
+}
+
+impl Server {
+    pub(crate) fn new(
+        ctx: Context,
+        store: Store,
+        key: Arc<ed25519::SecretKey>,
+        fault_injection: bool,
+    ) -> Self {
+        let (own, pool) = (key.public(), ctx.pool().clone());
+        Self {
+            own,
+            pen: Pen { store, key, pool },
+            list: RefCell::default(),
+            swarm_for: ctx.recipient(),
+            replicate: ctx.recipient(),
+            fault_injection,
+            ctx,
+        }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.pen.store
+    }
+
+    /// Takes a newer list; tells whether it was one.
+    pub(crate) fn follow(&self, list: Arc<NodeList>) {
+        let mut held = self.list.borrow_mut();
+        if held.as_ref().is_none_or(|held| list.height > held.height) {
+            *held = Some(list);
+        }
+        drop(held);
+        match self.unready() {
+            Some(reason) => self.ctx.not_ready(reason),
+            None => self.ctx.ready(),
+        }
+    }
+
+    /// Why no client can be served, in the words of storage-rpc §1.1.
+    pub(crate) fn unready(&self) -> Option<&'static str> {
+        match self.list.borrow().as_ref() {
+            None => Some("not done syncing"),
+            Some(list) if list.node(&self.own).is_some_and(|node| node.swarm.is_assigned()) => None,
+            Some(_) => Some("not in any swarm"),
+        }
+    }
+
+    /// Serves a client.
+    pub(crate) async fn rpc(self: Rc<Self>, envelope: Bytes) -> Result<Answer, Error> {
+        self.list()?;
+        let is_short = envelope.len() <= PARSE_HERE;
+        let parse = move || Parser::default().envelope(&envelope);
+        let parsed = if is_short { parse() } else { self.on_pool(parse).await? };
+        match parsed {
+            Ok(request) => self.answer(request).await,
+            Err(RequestError::UnknownMethod(name)) if self.fault_injection && name == DEBUG_PANIC => {
+                panic!("a client asked for a panic, and storage.fault_injection allows it");
+            }
+            Err(error) => {
+                metrics::answered(None, 400);
+                Ok(answers::text(400, error.to_string()))
+            }
+        }
+    }
+
+    /// Serves another member of the swarm: applied here only.
+    pub(crate) async fn apply(self: Rc<Self>, method: String, dict: Bytes) -> Result<Forwarded, Error> {
+        let list = self.list()?;
+        let moment = self.moment(&list);
+        let is_short = dict.len() <= PARSE_HERE;
+        let parse = move || Parser::default().replicated(&method, &dict);
+        let parsed = if is_short { parse() } else { self.on_pool(parse).await? };
+        let (request, account) = match parsed.map(|request| (request.account().copied(), request)) {
+            Ok((Some(account), request)) => (request, account),
+            Ok((None, _)) => return Ok(refused(400, RequestError::NotForwardable.to_string())),
+            Err(error) => return Ok(refused(400, error.to_string())),
+        };
+        if let Err(Answer { status, body }) = self.own_swarm_for(account, &moment).await? {
+            return Ok(refused(status, plain(body)));
+        }
+        match self.check_write(request, &moment, Origin::Member).await? {
+            Err(refusal) => Ok(refused(refusal.status, refusal.text.into_owned())),
+            Ok(prepared) => {
+                let writing = prepared.write.begin(self.pen.clone()).map_err(|error| failed(&error))?;
+                Ok(Forwarded::Done(encode_entry(writing.await).into()))
+            }
+        }
+    }
+
+    /// Answers a request of any method.
+    fn answer(self: Rc<Self>, request: Request) -> LocalBoxFuture<'static, Result<Answer, Error>> {
+        async move {
+            let method = request.method();
+            let answer = match request {
+                Request::Batch(batch) => self.batch(batch).await,
+                Request::IfElse(choice) => self.if_else(*choice).await,
+                request => {
+                    let step = self.begin(request).await;
+                    return self.finish(method, step).await;
+                }
+            };
+            count(method, &answer);
+            answer
+        }
+        .boxed_local()
+    }
+
+    /// Does what can be done without waiting for the disk or for other nodes.
+    async fn begin(&self, request: Request) -> Result<Step, Error> {
+        let list = self.list()?;
+        let moment = self.moment(&list);
+        let answer = match &request {
+            Request::Info => answers::info(&moment),
+            Request::ActiveNodes => ledger_calls::active_nodes(&list),
+            Request::OxendRequest(call) => ledger_calls::oxend_request(call, &list, &moment),
+            Request::GetSwarm(get) => {
+                let swarm = self.swarm_of(get.account).await?;
+                answers::json_answer(200, answers::swarm_body(swarm.as_ref(), &moment))
+            }
+            _ => return self.begin_for_account(request, moment).await,
+        };
+        Ok(Step::Answered(answer))
+    }
+
+    async fn begin_for_account(&self, request: Request, moment: Moment) -> Result<Step, Error> {
+        let Some(account) = request.account().copied() else {
+            return Ok(Step::Answered(answers::text(500, "request failed")));
+        };
+        let swarm = match self.own_swarm_for(account, &moment).await? {
+            Ok(swarm) => swarm,
+            Err(answer) => return Ok(Step::Answered(answer)),
+        };
+        if !request.is_recursive() {
+            return self.read(request, moment).await.map(Step::Answered);
+        }
+        match self.check_write(request, &moment, Origin::Client).await? {
+            Err(refusal) => Ok(Step::Answered(refusal.into())),
+            Ok(prepared) => Ok(Step::Writing(Box::new(self.begin_write(prepared, &swarm, moment)?))),
+        }
+    }
+
+    /// Waits for the rest of a request, and counts how it ended.
+    async fn finish(&self, method: &'static str, step: Result<Step, Error>) -> Result<Answer, Error> {
+        let answer = match step {
+            Ok(Step::Answered(answer)) => Ok(answer),
+            Ok(Step::Writing(write)) => self.finish_write(*write).await,
+            Err(error) => Err(error),
+        };
+        count(method, &answer);
+        answer
+    }
+
+    /// The account's swarm if this node is in it, else what is answered.
+    async fn own_swarm_for(
+        &self,
+        account: AccountId,
+        moment: &Moment,
+    ) -> Result<Result<SwarmView, Answer>, Error> {
+        Ok(match self.swarm_of(account).await? {
+            None => Err(answers::text(500, "No swarms known!")),
+            Some(swarm) if !swarm.is_own => {
+                Err(answers::json_answer(421, answers::swarm_body(Some(&swarm), moment)))
+            }
+            Some(swarm) => Ok(swarm),
+        })
+    }
+
+    async fn swarm_of(&self, account: AccountId) -> Result<Option<SwarmView>, Error> {
+        match self.swarm_for.ask(SwarmFor { account }).await {
+            Ok(swarm) => Ok(Some(swarm)),
+            Err(swarm::Error::Call(error)) => Err(error.into()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Checks a write and makes it ready, on the CPU pool.
+    async fn check_write(
+        &self,
+        request: Request,
+        moment: &Moment,
+        origin: Origin,
+    ) -> Result<Result<Prepared, Refusal>, Error> {
+        let (pen, now) = (self.pen.clone(), moment.now);
+        self.on_store(move || {
+            let is_revoked =
+                |account: &AccountId, token: &Token| pen.store.read()?.is_revoked(account, token);
+            Ok(match check(&request, now, origin, is_revoked)? {
+                Ok(authority) => prepare(request, &authority, now, &pen.key),
+                Err(refusal) => Err(refusal),
+            })
+        })
+        .await
+    }
+
+    /// The node list, if clients can be served at all.
+    fn list(&self) -> Result<Arc<NodeList>, Error> {
+        let not_ready = |reason: &str| Err(Error::NotReady(reason.to_owned()));
+        match (self.unready(), self.list.borrow().as_ref()) {
+            (None, Some(list)) => Ok(Arc::clone(list)),
+            (reason, _) => not_ready(reason.unwrap_or("not done syncing")),
+        }
+    }
+
+    fn moment(&self, list: &NodeList) -> Moment {
+        Moment { now: self.now(), hardfork: list.hardfork }
+    }
+
+    /// Unix milliseconds.
+    pub(crate) fn now(&self) -> i64 {
+        i64::try_from(self.ctx.clock().now_ms()).unwrap_or(i64::MAX)
+    }
+
+    async fn on_pool<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+        self.pen.pool.run(job).await.map_err(|error| {
+            error!(%error, "a request could not be worked on");
+            Error::Store
+        })
+    }
+
+    /// A job that reads from the store.
+    async fn on_store<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.on_pool(job).await?.map_err(|error| failed(&error))
+    }
+}
+
+/// What the caller is told of a failure of the store; the operator is told more.
+fn failed(error: &StoreError) -> Error {
+    match error {
+        StoreError::Busy { capacity } => CallError::Busy { actor: NAME, capacity: *capacity }.into(),
+        StoreError::Closed => CallError::Stopping { actor: NAME }.into(),
+        error => {
+            error!(%error, "the message store failed");
+            Error::Store
+        }
+    }
+}
+
+fn count(method: &'static str, answer: &Result<Answer, Error>) {
+    let status = match answer {
+        Ok(answer) => answer.status,
+        Err(error) => answers::failure(error).status,
+    };
+    metrics::answered(Some(method), status);
+}
+
+fn refused(code: u16, reason: String) -> Forwarded {
+    Forwarded::Refused { code, reason }
+}
+
+fn plain(body: Body) -> String {
+    match body {
+        Body::Json(value) => value.to_string(),
+        Body::Text(text) => text,
+        Body::Binary(_) => String::new(),
+    }
+}
+
+/// The flat dict with which a member is answered.
+fn encode_entry(outcome: Result<Entry, StoreError>) -> Vec<u8> {
+    let entry = outcome.map_or_else(|error| failure_entry(&error), ReplyValue::Object);
+    entry.to_bencode().encode()
+}
+
+/// The entry of a node whose store failed (storage-rpc §4.1).
+fn failure_entry(error: &StoreError) -> ReplyValue {
+    // The operator's log has the cause, which may name files.
+    let _ = failed(error);
+    Failure::Query { reason: "the message store failed".to_owned() }.to_reply()
+}

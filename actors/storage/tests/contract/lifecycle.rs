@@ -1,0 +1,133 @@
+//! Panics, full mailboxes, restarts, sweeps, files that cannot be used.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use serde_json::json;
+use starling_contracts::storage::Error;
+use starling_kernel::{Bounds, CallError, StartError};
+use starling_storage::Config;
+
+use crate::{
+    house::{House, NOW, Plan},
+    requests::{Client, DAY, bodies, envelope, hash_of},
+};
+
+const INFO: &str = "{\"method\":\"info\",\"params\":{}}";
+const PANIC: &str = "{\"method\":\"debug_panic\",\"params\":{}}";
+
+#[tokio::test]
+async fn a_panic_in_a_handler_costs_its_own_request_and_nothing_else() {
+    let config = Config { fault_injection: true, ..Config::default() };
+    let house = House::open(Plan { config, ..Plan::one_swarm(1) }).await;
+    let client = Client::user(1);
+    house.raw(0, envelope(&client.store(0, b"before", NOW))).await.unwrap().ok();
+
+    let panicked = house.raw(0, PANIC).await;
+    assert!(
+        matches!(panicked, Err(Error::Call(CallError::Panicked { actor: "storage", .. }))),
+        "{panicked:?}"
+    );
+
+    // What is asked during the back-off waits for the actor's return; the clock has to move for that.
+    let asked = envelope(&client.retrieve(0, None, NOW));
+    let asking = house.raw(0, asked);
+    let moving = async {
+        loop {
+            house.clock.advance(Duration::from_millis(10));
+            tokio::task::yield_now().await;
+        }
+    };
+    let held = tokio::select! {
+        held = asking => held.unwrap().ok(),
+        () = moving => unreachable!("the loop does not end"),
+    };
+    assert_eq!(bodies(&held), [b"before"]);
+    let observed = house.nodes[0].kernel.observe().await;
+    let restarts: Vec<_> = observed.iter().map(|actor| (actor.name, actor.restarts)).collect();
+    assert_eq!(restarts, [("staking", 0), ("swarm", 0), ("storage", 1)]);
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_full_says_so_and_nobody_hangs() {
+    // One write at a time, each with a commit of its own: nobody can serve ten thousand of them as fast as they are asked.
+    let bounds = Bounds { mailbox_capacity: 64, concurrency: 1, ..Config::default().bounds };
+    let house =
+        House::open(Plan { config: Config { bounds, ..Config::default() }, ..Plan::one_swarm(1) }).await;
+    let store = envelope(&Client::user(1).store(0, b"x", NOW));
+
+    let replies = join_all((0..10_000).map(|_| house.raw(0, store.clone()))).await;
+
+    let n_served =
+        replies.iter().filter(|reply| reply.as_ref().is_ok_and(|reply| reply.status == 200)).count();
+    let is_busy =
+        |reply: &&Result<_, _>| matches!(reply, Err(Error::Call(CallError::Busy { actor: "storage", .. })));
+    assert_eq!(n_served + replies.iter().filter(is_busy).count(), 10_000);
+    assert!((64..10_000).contains(&n_served), "{n_served} were served");
+}
+
+#[tokio::test]
+async fn what_was_stored_is_there_after_a_restart_of_the_process() {
+    let house = House::single().await;
+    let client = Client::user(1);
+    house.raw(0, envelope(&client.store(0, b"kept", NOW))).await.unwrap().ok();
+    let folder = Arc::clone(&house.nodes[0].folder);
+
+    assert!(house.nodes[0].kernel.stop().await.is_empty());
+    let stopped = house.raw(0, INFO).await;
+    assert!(matches!(stopped, Err(Error::Call(CallError::Stopping { .. }))), "{stopped:?}");
+    let list = Some(house.list(1, [19, 6]));
+    let again =
+        House { nodes: vec![house.start(&house.members[0], Config::default(), folder, list).await], ..house };
+
+    let held = again.raw(0, envelope(&client.retrieve(0, None, NOW))).await.unwrap().ok();
+    assert_eq!(bodies(&held), [b"kept"]);
+}
+
+#[tokio::test]
+async fn a_second_process_cannot_open_the_same_store() {
+    let house = House::single().await;
+
+    let refused = house.try_start(&house.members[0], Config::default(), &house.nodes[0].folder, None).await;
+
+    let Err(StartError::Fault { fault, .. }) = refused else { panic!("it was opened twice") };
+    assert!(fault.to_string().contains("storage.redb cannot be opened"), "{fault}");
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_named_and_left_alone() {
+    let house = House::single().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("storage.redb");
+    std::fs::write(&file, b"this is not a database, however long one looks at it").unwrap();
+
+    let refused = house.try_start(&house.members[0], Config::default(), &folder, None).await;
+
+    let Err(StartError::Fault { fault, .. }) = refused else { panic!("it was opened") };
+    assert!(fault.to_string().contains(&*file.to_string_lossy()), "{fault}");
+    assert_eq!(std::fs::read(&file).unwrap().first_chunk(), Some(b"this"));
+}
+
+#[tokio::test]
+async fn what_has_expired_is_not_handed_out_and_is_swept_away() {
+    let house = House::single().await;
+    let client = Client::user(1);
+    let short = client.store(0, b"short", NOW - DAY + 9_000);
+    let hash = hash_of(&house.raw(0, envelope(&short)).await.unwrap().ok());
+    house.raw(0, envelope(&client.store(0, b"long", NOW))).await.unwrap().ok();
+
+    house.advance_to(NOW + 9_000);
+    let held = house.raw(0, envelope(&client.retrieve(0, None, NOW))).await.unwrap().ok();
+    assert_eq!(bodies(&held), [b"long"], "its time is up although no sweep came by");
+    let expiries = async || {
+        let asked = client.get_expiries(&[hash.as_str()], house.now());
+        house.raw(0, envelope(&asked)).await.unwrap().ok()["expiries"].clone()
+    };
+    assert_eq!(expiries().await, json!({hash.as_str(): NOW + 9_000}), "it is still there, though");
+    // The sweep runs on its own once its time has come, so all that can be done is to wait for what it does.
+    while expiries().await != json!({}) {
+        house.clock.advance(Duration::from_secs(1));
+    }
+    let held = house.raw(0, envelope(&client.retrieve(0, None, house.now()))).await.unwrap().ok();
+    assert_eq!(bodies(&held), [b"long"]);
+}

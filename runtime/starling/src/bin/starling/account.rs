@@ -1,0 +1,116 @@
+//! `starling account`.
+
+use std::io::{IsTerminal as _, Read as _, stdin};
+
+use serde::Serialize;
+use starling::{
+    Runtime,
+    contracts::accounts::{
+        Account, CreateAccount, Created, ListAccounts, RestoreAccount, RevealRecovery, ShowAccount,
+    },
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    arguments::{self, Global},
+    client,
+    exit::Failure,
+    output::Output,
+    progress,
+};
+
+/// A recovery password has 13 words; whoever sends more than this means something else.
+const MAX_RECOVERY_BYTES: u64 = 4096;
+
+pub(crate) async fn account(global: &Global, verb: arguments::Account) -> Result<(), Failure> {
+    let output = Output::new(global.json);
+    match verb {
+        arguments::Account::New { profile, name } => {
+            let create = CreateAccount { profile: client::profile(&profile)?, name };
+            let runtime = client::offline(global).await?;
+            client::with(runtime, async |runtime| new(runtime, create, output).await).await
+        }
+        arguments::Account::Restore { profile, name } => {
+            let profile = client::profile(&profile)?;
+            let recovery = read_recovery()?;
+            let runtime = client::offline(global).await?;
+            let restore = RestoreAccount { profile, name, recovery };
+            client::with(runtime, async |runtime| {
+                let account = progress::spin("restoring", runtime.ask(restore)).await?;
+                print(output, &Facts::of(&account, None))
+            })
+            .await
+        }
+        arguments::Account::Show { profile, recovery } => {
+            let profile = client::profile(&profile)?;
+            let runtime = client::offline(global).await?;
+            client::with(runtime, async |runtime| {
+                let account = runtime.ask(ShowAccount { profile: profile.clone() }).await?;
+                let words = match recovery {
+                    true => Some(runtime.ask(RevealRecovery { profile }).await?),
+                    false => None,
+                };
+                print(output, &Facts::of(&account, words.as_deref().map(String::as_str)))
+            })
+            .await
+        }
+        arguments::Account::List => {
+            let runtime = client::offline(global).await?;
+            client::with(runtime, async |runtime| {
+                let accounts = runtime.ask(ListAccounts).await?;
+                if accounts.is_empty() {
+                    return output.say("no accounts yet; `starling account new` makes one");
+                }
+                accounts.iter().try_for_each(|account| {
+                    output.fact(account, || format!("{}  {}  {}", account.id, account.profile, account.name))
+                })
+            })
+            .await
+        }
+    }
+}
+
+async fn new(runtime: &Runtime, create: CreateAccount, output: Output) -> Result<(), Failure> {
+    let Created { account, recovery } = progress::spin("making the account", runtime.ask(create)).await?;
+    print(output, &Facts::of(&account, Some(&recovery)))?;
+    output.say("Write the recovery password down: whoever has it has the account, and without it a lost folder is a lost account.")
+}
+
+/// What is told of an account.
+#[derive(Serialize)]
+struct Facts<'a> {
+    id: String,
+    profile: &'a str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery: Option<&'a str>,
+}
+
+impl<'a> Facts<'a> {
+    fn of(account: &'a Account, recovery: Option<&'a str>) -> Self {
+        Self { id: account.id.to_string(), profile: account.profile.as_str(), name: &account.name, recovery }
+    }
+}
+
+fn print(output: Output, facts: &Facts<'_>) -> Result<(), Failure> {
+    output.fact(facts, || {
+        let Facts { id, profile, name, recovery } = facts;
+        let recovery = recovery.map(|words| format!("\nrecovery  {words}")).unwrap_or_default();
+        format!("id        {id}\nprofile   {profile}\nname      {name}{recovery}")
+    })
+}
+
+/// One line from a terminal, everything from anything else.
+fn read_recovery() -> Result<Zeroizing<String>, Failure> {
+    let mut text = Zeroizing::new(String::new());
+    let read = if stdin().is_terminal() {
+        eprint!("Recovery password: ");
+        stdin().read_line(&mut text)
+    } else {
+        stdin().take(MAX_RECOVERY_BYTES).read_to_string(&mut text)
+    };
+    read.map_err(|error| {
+        Failure::usage(format!("could not read the recovery password from standard input: {error}"))
+    })?;
+    Ok(text)
+}

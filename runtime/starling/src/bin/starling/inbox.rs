@@ -1,0 +1,126 @@
+//! `starling inbox`.
+
+use std::time::Duration;
+
+use starling::{
+    Runtime,
+    contracts::{
+        accounts::Profile,
+        inbox::{ListMessages, MessageKind, Poll, StoredMessage},
+    },
+};
+
+use crate::{
+    arguments::{Global, Inbox},
+    client,
+    exit::{Code, Failure},
+    output::Output,
+    progress,
+    signals::Signals,
+};
+
+/// How many messages are read at once.
+const PAGE: usize = 200;
+/// How long `--follow` waits between two questions to the swarm.
+const POLL_EVERY: Duration = Duration::from_secs(3);
+
+pub(crate) async fn inbox(global: &Global, options: &Inbox) -> Result<(), Failure> {
+    let profile = client::profile(&options.profile)?;
+    let runtime = client::online(global).await?;
+    let output = Output::new(global.json);
+    client::with(runtime, async |runtime| {
+        let mut reader = Reader { runtime, profile, output, printed: 0 };
+        if options.new {
+            reader.skip_stored().await?;
+        }
+        if !options.follow {
+            return reader.fetch_and_print().await;
+        }
+        let mut signals = Signals::listen()?;
+        tokio::select! {
+            () = signals.next() => Ok(()),
+            ended = reader.follow(global.json) => ended,
+        }
+    })
+    .await
+}
+
+/// Prints each message once, in the order of arrival.
+struct Reader<'a> {
+    runtime: &'a Runtime,
+    profile: Profile,
+    output: Output,
+    /// The id of the last message that was printed or passed over.
+    printed: u64,
+}
+
+impl Reader<'_> {
+    /// Asks the swarm once. What is stored here is printed even if it cannot be reached.
+    async fn fetch_and_print(&mut self) -> Result<(), Failure> {
+        let polled =
+            progress::spin("asking the swarm", self.runtime.ask(Poll { profile: self.profile.clone() }))
+                .await;
+        self.print_stored().await?;
+        polled?;
+        Ok(())
+    }
+
+    /// Goes on until something other than the network fails.
+    async fn follow(&mut self, json: bool) -> Result<(), Failure> {
+        let clock = self.runtime.kernel().environment().clock.clone();
+        let mut is_reachable = true;
+        loop {
+            match self.fetch_and_print().await {
+                Ok(()) => is_reachable = true,
+                Err(failure) if failure.code() == Code::Network => {
+                    // Said once: the next question may be answered again.
+                    if is_reachable {
+                        failure.say(json);
+                    }
+                    is_reachable = false;
+                }
+                Err(failure) => return Err(failure),
+            }
+            clock.sleep(POLL_EVERY).await;
+        }
+    }
+
+    async fn skip_stored(&mut self) -> Result<(), Failure> {
+        while let Some(last) = self.page().await?.last() {
+            self.printed = last.id;
+        }
+        Ok(())
+    }
+
+    async fn print_stored(&mut self) -> Result<(), Failure> {
+        loop {
+            let page = self.page().await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            for message in &page {
+                self.output.fact(message, || line(message))?;
+                self.printed = message.id;
+            }
+        }
+    }
+
+    async fn page(&self) -> Result<Vec<StoredMessage>, Failure> {
+        let list = ListMessages { profile: self.profile.clone(), after: self.printed, limit: PAGE };
+        Ok(self.runtime.ask(list).await?)
+    }
+}
+
+/// A message for people: who wrote it to whom, and what.
+fn line(message: &StoredMessage) -> String {
+    let StoredMessage { from, conversation, body, sent_at, kind, .. } = message;
+    let time = humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + Duration::from_millis(*sent_at));
+    let who = if from == conversation { from.to_string() } else { format!("me -> {conversation}") };
+    match kind {
+        MessageKind::Text => format!("{time}  {who}\n  {}", body.replace('\n', "\n  ")),
+        MessageKind::Unsupported => format!(
+            "{time}  {who}\n  (a message of a later version; it is kept, and readable after an update)"
+        ),
+        _ => format!("{time}  {who}\n  (no text)"),
+    }
+}

@@ -1,0 +1,81 @@
+//! The settings of a whole process: one section per actor, and `[runtime]` for what they share.
+//!
+//! The types' `Default` is the one source of defaults; the files in `configs/` are tested against it.
+
+mod notes;
+mod private;
+mod runtime;
+
+use serde::{Deserialize, Serialize};
+
+pub use notes::notes;
+pub use private::private_node;
+pub use runtime::{Log, LogFormat, LogLevel, Role, Runtime, default_data_dir};
+
+use crate::error::Error;
+
+/// All sections.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `[runtime]`: roles, data folder, threads, logs.
+    pub runtime: Runtime,
+    /// `[network]`: which network, and how to find it.
+    pub network: starling_routing::Network,
+    /// `[transport]`: libp2p and HTTPS to others.
+    pub transport: starling_transport::Config,
+    /// `[storage]`: the message store of a node.
+    pub storage: starling_storage::Config,
+    /// `[swarm]`: who keeps whose messages.
+    pub swarm: starling_swarm::Config,
+    /// `[routing]`: onion requests, relayed (node) and built (client).
+    pub routing: starling_routing::Config,
+    /// `[staking]`: where the node list comes from.
+    pub staking: starling_staking::Config,
+    /// `[gateway]`: the HTTPS edge and the operator's listener.
+    pub gateway: starling_gateway::Config,
+    /// `[accounts]`: the accounts of this installation.
+    pub accounts: starling_accounts::Config,
+    /// `[inbox]`: sending, polling, reading.
+    pub inbox: starling_inbox::Config,
+}
+
+impl Config {
+    /// The defaults for a process with these roles.
+    pub fn for_roles(roles: impl IntoIterator<Item = Role>) -> Self {
+        let mut config = Self::default();
+        config.runtime.roles = roles.into_iter().collect();
+        config
+    }
+
+    /// Does the process have that role?
+    pub fn has_role(&self, role: Role) -> bool {
+        self.runtime.roles.contains(&role)
+    }
+
+    /// Checks what types cannot say, of the sections that the roles need.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with the key and what was expected.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.runtime.validate().map_err(invalid)?;
+        self.transport.validate().map_err(invalid)?;
+        self.routing.validate().map_err(invalid)?;
+        self.gateway.validate().map_err(invalid)?;
+        if self.has_role(Role::Node) {
+            self.storage.validate().map_err(invalid)?;
+            self.swarm.validate().map_err(invalid)?;
+            self.staking.validate().map_err(invalid)?;
+        }
+        if self.has_role(Role::Client) {
+            self.network.validate().map_err(invalid)?;
+            self.accounts.validate().map_err(invalid)?;
+            self.inbox.validate().map_err(invalid)?;
+        }
+        Ok(())
+    }
+}
+
+fn invalid(problem: String) -> Error {
+    Error::Invalid { problem }
+}

@@ -1,0 +1,299 @@
+//! The actor: takes questions, hands them to the driver or to the HTTPS client, and keeps their deadlines.
+
+use std::{
+    cell::Cell,
+    panic::resume_unwind,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use starling_contracts::{
+    staking::{CurrentNodeList, NodeListChanged},
+    transport::{CallPeer, Error, HttpsAnswer, ListenAddresses, Listening, PostHttps},
+};
+use starling_kernel::{Actor, CallError, Context, Fault, Handler, Spec, Task, done, task};
+use starling_protocol::crypto::ed25519;
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    task::AbortHandle,
+};
+
+use crate::{
+    behaviour::{self, Budgets},
+    config::{Carrier, Config},
+    driver::{Addresses, Command, Driver, Parts},
+    gate::Guests,
+    https::Https,
+    identity,
+    inbound::Desk,
+    limits::{Limits, longest},
+    listen,
+    metrics::{self, Direction},
+    peer::Call,
+};
+
+/// Commands to the driver beside calls: node lists, and the one to drain.
+const OTHER_COMMANDS: usize = 16;
+
+/// Answers [`CallPeer`], [`PostHttps`] and [`ListenAddresses`]; serves peers where it listens.
+pub struct Transport {
+    config: Config,
+    commands: mpsc::Sender<Command>,
+    budgets: Budgets,
+    https: Rc<Https>,
+    https_places: Arc<Semaphore>,
+    addresses: Addresses,
+    peer_id: libp2p::PeerId,
+    port: u16,
+    _driver: Running,
+}
+
+/// The driver's task, which ends with the actor.
+struct Running(AbortHandle);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The transport as an actor to be started.
+///
+/// `identity` is a node's Ed25519 key; without one, a key is made up that is forgotten with the process. With `listen`,
+/// it takes its port before it is ready and serves peers; without, it only calls them.
+pub fn spec(config: Config, identity: Option<Arc<ed25519::SecretKey>>, listen: bool) -> Spec<Transport> {
+    let bounds = config.bounds.clone();
+    // A restart must come back where the node list says it is.
+    let port = Arc::new(AtomicU16::new(0));
+    Spec::new(move |ctx| start(ctx, config.clone(), identity.clone(), listen, Arc::clone(&port)))
+        .bounds(bounds)
+        .own_thread()
+        .serves::<CallPeer>()
+        .serves::<PostHttps>()
+        .serves::<ListenAddresses>()
+        .subscribes::<NodeListChanged>()
+}
+
+async fn start(
+    ctx: Context,
+    config: Config,
+    identity: Option<Arc<ed25519::SecretKey>>,
+    listen: bool,
+    port: Arc<AtomicU16>,
+) -> Result<Transport, Fault> {
+    config.validate().map_err(Fault::new)?;
+    metrics::register();
+    let key = identity.unwrap_or_else(|| Arc::new(ed25519::SecretKey::from_seed(ctx.entropy().bytes())));
+    let keypair = identity::keypair(&key)
+        .map_err(|error| Fault::caused_by("the node's key could not be used for libp2p", error))?;
+    let peer_id = keypair.public().to_peer_id();
+    let guests = Guests::default();
+    let budgets = Budgets::of(&Limits::of(config.memory));
+    let mut swarm = behaviour::build(&config, keypair, listen, Rc::clone(&guests), &budgets)
+        .map_err(|error| Fault::caused_by("libp2p could not be set up", error))?;
+    let addresses = Addresses::default();
+    if listen {
+        let again = Some(port.load(Ordering::Acquire)).filter(|port| *port != 0);
+        let bound = listen::bind(&mut swarm, &config, again, ctx.clock()).await?;
+        port.store(bound.port, Ordering::Release);
+        *addresses.borrow_mut() = bound.addresses;
+        if let Some(ip) = config.public_ip {
+            let public = std::net::SocketAddrV4::new(ip, bound.port);
+            config.carriers.iter().for_each(|carrier| {
+                swarm.add_external_address(identity::multiaddr(public, *carrier));
+            });
+        }
+    }
+    let (commands, received) = mpsc::channel(config.calls + OTHER_COMMANDS);
+    let driver = Driver::new(Parts {
+        swarm,
+        config: config.clone(),
+        own: key.public(),
+        desk: Desk::new(&ctx, &key.public()),
+        guests,
+        budgets: budgets.clone(),
+        addresses: Rc::clone(&addresses),
+        clock: Arc::clone(ctx.clock()),
+        commands: received,
+    });
+    let running = run(&ctx, driver);
+    ask_for_node_list(&ctx, commands.clone());
+    let https = Rc::new(Https::new(Arc::clone(ctx.clock()))?);
+    let https_places = Arc::new(Semaphore::new(config.https_calls));
+    let port = port.load(Ordering::Acquire);
+    Ok(Transport {
+        config,
+        commands,
+        budgets,
+        https,
+        https_places,
+        addresses,
+        peer_id,
+        port,
+        _driver: running,
+    })
+}
+
+/// Runs the driver beside the mailbox. It outlives the tasks of the context, because draining needs it; a panic in it
+/// restarts the actor all the same.
+fn run(ctx: &Context, driver: Driver) -> Running {
+    let handle = tokio::task::spawn_local(driver.run());
+    let running = Running(handle.abort_handle());
+    ctx.spawn(async move {
+        if let Err(error) = handle.await
+            && let Ok(panic) = error.try_into_panic()
+        {
+            resume_unwind(panic);
+        }
+    });
+    running
+}
+
+/// The last change may have been told before this actor, or this incarnation of it, was there.
+fn ask_for_node_list(ctx: &Context, commands: mpsc::Sender<Command>) {
+    let ledger = ctx.recipient::<CurrentNodeList>();
+    ctx.spawn(async move {
+        if let Ok(list) = ledger.ask(CurrentNodeList).await {
+            // A driver that is gone takes the actor with it.
+            let _ = commands.send(Command::NodeList(list)).await;
+        }
+    });
+}
+
+impl Transport {
+    /// The name in errors about its own bounds.
+    pub(crate) const NAME_IN_ERRORS: &'static str = <Self as Actor>::NAME;
+}
+
+impl Actor for Transport {
+    const NAME: &'static str = "transport";
+
+    fn drain(&mut self) -> Task<()> {
+        let commands = self.commands.clone();
+        task(async move {
+            let (done, drained) = oneshot::channel();
+            if commands.send(Command::Drain(done)).await.is_ok() {
+                // Without a driver there is nothing left to drain.
+                let _ = drained.await;
+            }
+        })
+    }
+
+    fn observe(&self) -> serde_json::Value {
+        serde_json::json!({ "port": self.port, "https_places": self.https_places.available_permits() })
+    }
+}
+
+impl Handler<CallPeer> for Transport {
+    fn handle(&mut self, call: CallPeer, ctx: &Context) -> Task<Result<Bytes, Error>> {
+        let CallPeer { peer, protocol, body, deadline } = call;
+        let deadline = deadline.min(self.config.longest_request);
+        let (limit, _) = longest(protocol);
+        let size = body.len();
+        let busy = CallError::Busy { actor: Self::NAME, capacity: self.config.calls };
+        let is_connected = Rc::new(Cell::new(false));
+        let (answer, answered) = oneshot::channel();
+        let accepted = if size > limit {
+            Err(Error::TooLarge { what: "request", size, limit })
+        } else {
+            self.budgets
+                .outbound
+                .body(body)
+                .ok_or(busy.clone())
+                .and_then(|body| {
+                    let call = Call { protocol, body, answer, is_connected: Rc::clone(&is_connected) };
+                    self.commands.try_send(Command::Call(peer, call)).map_err(|error| match error {
+                        mpsc::error::TrySendError::Full(_) => busy,
+                        mpsc::error::TrySendError::Closed(_) => CallError::Stopping { actor: Self::NAME },
+                    })
+                })
+                .map_err(Error::from)
+        };
+        let late = ctx.clock().sleep(deadline);
+        task(async move {
+            let result = match accepted {
+                Ok(()) => tokio::select! {
+                    biased;
+                    answer = answered => answer.unwrap_or_else(|_| Err(lost())),
+                    () = late => Err(too_late(deadline, is_connected.get())),
+                },
+                Err(error) => Err(error),
+            };
+            metrics::request_out(protocol, &result);
+            if let Ok(answer) = &result {
+                metrics::bytes(protocol, Direction::Out, size);
+                metrics::bytes(protocol, Direction::In, answer.len());
+            }
+            result
+        })
+    }
+}
+
+impl Handler<PostHttps> for Transport {
+    fn handle(&mut self, post: PostHttps, _: &Context) -> Task<Result<HttpsAnswer, Error>> {
+        let Ok(place) = Arc::clone(&self.https_places).try_acquire_owned() else {
+            let busy = Err(CallError::Busy { actor: Self::NAME, capacity: self.config.https_calls }.into());
+            metrics::https_request(&busy);
+            return done(busy);
+        };
+        let https = Rc::clone(&self.https);
+        task(async move {
+            let size = post.body.len();
+            let result = https.post(post).await;
+            metrics::https_request(&result);
+            if let Ok(answer) = &result {
+                metrics::https_bytes(Direction::Out, size);
+                metrics::https_bytes(Direction::In, answer.body.len());
+            }
+            drop(place);
+            result
+        })
+    }
+}
+
+impl Handler<ListenAddresses> for Transport {
+    fn handle(&mut self, _: ListenAddresses, _: &Context) -> Task<Result<Listening, Error>> {
+        let peer_id = self.peer_id.to_string();
+        let port = self.port;
+        let public = |carrier: &Carrier| {
+            let ip = self.config.public_ip.filter(|_| port != 0)?;
+            Some(identity::multiaddr(std::net::SocketAddrV4::new(ip, port), *carrier))
+        };
+        let public: Vec<_> = self.config.carriers.iter().filter_map(public).collect();
+        let own = self.addresses.borrow();
+        let addresses =
+            public.iter().chain(own.iter()).map(|address| format!("{address}/p2p/{peer_id}")).collect();
+        done(Ok(Listening { peer_id, port, addresses }))
+    }
+}
+
+impl Handler<NodeListChanged> for Transport {
+    fn handle(
+        &mut self,
+        NodeListChanged { list }: NodeListChanged,
+        _: &Context,
+    ) -> Task<Result<(), CallError>> {
+        let commands = self.commands.clone();
+        task(async move {
+            let gone = CallError::Stopping { actor: Self::NAME };
+            commands.send(Command::NodeList(list)).await.map_err(|_| gone)
+        })
+    }
+}
+
+fn lost() -> Error {
+    Error::Broken("the transport was restarted".to_owned())
+}
+
+fn too_late(deadline: Duration, is_connected: bool) -> Error {
+    let within_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
+    match is_connected {
+        true => Error::TimedOut { within_ms },
+        false => Error::Unreachable(format!("no connection within {within_ms} ms")),
+    }
+}

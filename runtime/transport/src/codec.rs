@@ -1,0 +1,263 @@
+//! The frame around requests and answers, and how much of it is believed.
+//!
+//! | stream | bytes |
+//! |---|---|
+//! | request | length, 32-bit big-endian; then so many bytes |
+//! | answer | `0`, length, bytes: an answer; or `1` alone: this protocol is not served to you |
+//!
+//! A length is checked against the protocol's limit before anything is allocated, and a buffer grows with what has
+//! arrived, never to what was announced.
+
+use std::io;
+
+use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use libp2p::{StreamProtocol, request_response};
+use starling_contracts::transport::Protocol;
+use thiserror::Error;
+
+use crate::{
+    budget::{Body, Budget},
+    limits::longest,
+};
+
+/// A buffer starts with this many bytes and doubles from there.
+const FIRST_BUFFER: usize = 16 << 10;
+
+const ANSWER: u8 = 0;
+const NOT_SERVED: u8 = 1;
+
+/// What comes back on a stream.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// An answer.
+    Answer(Body),
+    /// The protocol is not served to the one who asked.
+    NotServed,
+}
+
+/// Why a frame was not read or written; travels inside an `io::Error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum FrameError {
+    #[error("{what} of {size} bytes is longer than the limit of {limit}")]
+    TooLarge { what: &'static str, size: usize, limit: usize },
+    #[error("no memory is left for another body")]
+    NoMemory,
+    #[error("an answer starts with an unknown byte")]
+    UnknownReply,
+}
+
+impl FrameError {
+    /// The frame error inside an `io::Error`, if there is one.
+    pub(crate) fn within(error: &io::Error) -> Option<Self> {
+        error.get_ref()?.downcast_ref::<Self>().copied()
+    }
+}
+
+impl From<FrameError> for io::Error {
+    fn from(error: FrameError) -> Self {
+        Self::new(io::ErrorKind::InvalidData, error)
+    }
+}
+
+/// Reads and writes the frames of one protocol.
+#[derive(Debug, Clone)]
+pub(crate) struct Codec {
+    longest_request: usize,
+    longest_answer: usize,
+    /// Pays for requests that are read.
+    inbound: Budget,
+    /// Pays for answers that are read.
+    outbound: Budget,
+}
+
+/// The name of a protocol on the wire.
+pub(crate) const fn name(protocol: Protocol) -> StreamProtocol {
+    StreamProtocol::new(match protocol {
+        Protocol::Onion => "/starling/onion/1",
+        Protocol::Storage => "/starling/storage/1",
+        Protocol::Swarm => "/starling/swarm/1",
+        Protocol::Ping => "/starling/ping/1",
+    })
+}
+
+impl Codec {
+    pub(crate) fn new(protocol: Protocol, inbound: Budget, outbound: Budget) -> Self {
+        let (longest_request, longest_answer) = longest(protocol);
+        Self { longest_request, longest_answer, inbound, outbound }
+    }
+}
+
+impl request_response::Codec for Codec {
+    type Protocol = StreamProtocol;
+    type Request = Body;
+    type Response = Reply;
+
+    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Body>
+    where
+        T: AsyncRead + Unpin + Send,
+    {
+        read_frame(io, "request", self.longest_request, &self.inbound).await
+    }
+
+    async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Reply>
+    where
+        T: AsyncRead + Unpin + Send,
+    {
+        let mut kind = [0];
+        io.read_exact(&mut kind).await?;
+        match kind {
+            [ANSWER] => {
+                read_frame(io, "answer", self.longest_answer, &self.outbound).await.map(Reply::Answer)
+            }
+            [NOT_SERVED] => Ok(Reply::NotServed),
+            _ => Err(FrameError::UnknownReply.into()),
+        }
+    }
+
+    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, request: Body) -> io::Result<()>
+    where
+        T: AsyncWrite + Unpin + Send,
+    {
+        write_frame(io, "request", self.longest_request, &request).await
+    }
+
+    async fn write_response<T>(&mut self, _: &StreamProtocol, io: &mut T, reply: Reply) -> io::Result<()>
+    where
+        T: AsyncWrite + Unpin + Send,
+    {
+        match reply {
+            Reply::Answer(body) => {
+                io.write_all(&[ANSWER]).await?;
+                write_frame(io, "answer", self.longest_answer, &body).await
+            }
+            Reply::NotServed => io.write_all(&[NOT_SERVED]).await,
+        }
+    }
+}
+
+async fn read_frame<T>(io: &mut T, what: &'static str, limit: usize, budget: &Budget) -> io::Result<Body>
+where
+    T: AsyncRead + Unpin + Send,
+{
+    let mut length = [0; 4];
+    io.read_exact(&mut length).await?;
+    let size = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+    if size > limit {
+        return Err(FrameError::TooLarge { what, size, limit }.into());
+    }
+    let mut hold = budget.hold();
+    let mut bytes = Vec::new();
+    while bytes.len() < size {
+        let filled = bytes.len();
+        let grown = size.min((filled * 2).max(FIRST_BUFFER));
+        if !hold.extend(grown - filled) {
+            return Err(FrameError::NoMemory.into());
+        }
+        bytes.reserve_exact(grown - filled);
+        bytes.resize(grown, 0);
+        io.read_exact(&mut bytes[filled..]).await?;
+    }
+    Ok(hold.keep(bytes))
+}
+
+async fn write_frame<T>(io: &mut T, what: &'static str, limit: usize, body: &Body) -> io::Result<()>
+where
+    T: AsyncWrite + Unpin + Send,
+{
+    let size = body.bytes.len();
+    let length = u32::try_from(size).ok().filter(|_| size <= limit);
+    let Some(length) = length else { return Err(FrameError::TooLarge { what, size, limit }.into()) };
+    io.write_all(&length.to_be_bytes()).await?;
+    io.write_all(&body.bytes).await?;
+    io.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures::io::Cursor;
+    use libp2p::request_response::Codec as _;
+
+    use super::*;
+
+    fn codec(budget: usize) -> Codec {
+        Codec::new(Protocol::Ping, Budget::new(budget), Budget::new(budget))
+    }
+
+    fn read(codec: &mut Codec, bytes: &[u8]) -> io::Result<Body> {
+        futures::executor::block_on(codec.read_request(&name(Protocol::Ping), &mut Cursor::new(bytes)))
+    }
+
+    #[test]
+    fn a_request_is_read_as_it_was_written() {
+        let mut codec = codec(1000);
+        let body = codec.outbound.body(Bytes::from_static(b"hello")).unwrap();
+        let mut wire = Vec::new();
+
+        futures::executor::block_on(codec.write_request(&name(Protocol::Ping), &mut wire, body)).unwrap();
+
+        assert_eq!(wire, b"\0\0\0\x05hello");
+        assert_eq!(&read(&mut codec, &wire).unwrap().bytes[..], b"hello");
+    }
+
+    #[test]
+    fn an_announced_length_over_the_limit_is_refused_before_a_byte_of_it_is_read() {
+        let error = read(&mut codec(1000), b"\xff\xff\xff\xff").unwrap_err();
+
+        let expected = FrameError::TooLarge { what: "request", size: 0xffff_ffff, limit: 64 };
+        assert_eq!(FrameError::within(&error), Some(expected));
+    }
+
+    #[test]
+    fn a_body_over_the_limit_is_not_written() {
+        let mut codec = codec(1000);
+        let body = codec.outbound.body(Bytes::from(vec![0; 65])).unwrap();
+        let mut wire = Vec::new();
+
+        let outcome =
+            futures::executor::block_on(codec.write_request(&name(Protocol::Ping), &mut wire, body));
+
+        let error = outcome.unwrap_err();
+        assert_eq!(
+            FrameError::within(&error),
+            Some(FrameError::TooLarge { what: "request", size: 65, limit: 64 })
+        );
+        assert!(wire.is_empty());
+    }
+
+    #[test]
+    fn reading_stops_where_the_budget_ends_and_gives_back_what_it_took() {
+        let mut small = codec(10);
+
+        let error = read(&mut small, b"\0\0\0\x10helloooooooooooo").unwrap_err();
+
+        assert_eq!(FrameError::within(&error), Some(FrameError::NoMemory));
+        assert!(read(&mut small, b"\0\0\0\x0ahellooooooo").is_ok());
+    }
+
+    #[test]
+    fn what_is_announced_but_never_sent_takes_little_memory() {
+        let budget = Budget::new(10 << 20);
+        let mut codec = Codec::new(Protocol::Storage, budget.clone(), budget.clone());
+        let mut hold = budget.hold();
+        assert!(hold.extend((10 << 20) - FIRST_BUFFER), "leaves room for the first buffer only");
+        let mut wire = (10_u32 << 20).to_be_bytes().to_vec();
+        wire.extend_from_slice(&[0; 100]);
+
+        let error = read(&mut codec, &wire).unwrap_err();
+
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn an_unknown_kind_of_answer_is_refused() {
+        let mut codec = codec(1000);
+        let mut answer = Cursor::new(b"\x07");
+
+        let outcome = futures::executor::block_on(codec.read_response(&name(Protocol::Ping), &mut answer));
+
+        let error = outcome.unwrap_err();
+
+        assert_eq!(FrameError::within(&error), Some(FrameError::UnknownReply));
+    }
+}

@@ -1,0 +1,158 @@
+//! Requests of peers: handed to the actor whose business they are, and its answer put into the form of the protocol.
+
+use bytes::Bytes;
+use starling_contracts::{
+    routing::{self, EnterOnion, OnionAnswer, RelayOnion},
+    storage::{self, Answer, ApplyForwarded, Body, Forwarded, ServeRpc},
+    transport::{FROM_CLIENT, FROM_NODE, Protocol},
+};
+use starling_kernel::{CallError, Context, Recipient};
+use starling_protocol::{
+    crypto::ed25519,
+    peer_wire::{SwarmAnswer, decode_swarm_request, encode_onion_answer},
+};
+
+/// The text for an overloaded node (storage-rpc §1.1, onion-requests §6).
+const BUSY: &str = "Server busy, try again later";
+/// The text for a failure of ours (storage-rpc §1.1).
+const FAILED: &str = "request failed";
+/// The text for a request that took too long here (onion-requests §6).
+const TIMED_OUT: &str = "Request time out";
+
+/// The actors that serve peers.
+pub(crate) struct Desk {
+    enter: Recipient<EnterOnion>,
+    relay: Recipient<RelayOnion>,
+    rpc: Recipient<ServeRpc>,
+    apply: Recipient<ApplyForwarded>,
+    /// This node's key, as texts name it.
+    own: String,
+}
+
+impl Desk {
+    pub(crate) fn new(ctx: &Context, own: &ed25519::PublicKey) -> Self {
+        Self {
+            enter: ctx.recipient(),
+            relay: ctx.recipient(),
+            rpc: ctx.recipient(),
+            apply: ctx.recipient(),
+            own: own.to_string(),
+        }
+    }
+
+    /// Serves a request; `from` is the key of the peer if it is a listed node. Nothing means that the protocol is not
+    /// served to this peer.
+    pub(crate) async fn serve(
+        &self,
+        protocol: Protocol,
+        request: Bytes,
+        from: Option<ed25519::PublicKey>,
+    ) -> Option<Vec<u8>> {
+        match protocol {
+            Protocol::Ping => Some(request.to_vec()),
+            Protocol::Storage => self.storage(request).await,
+            Protocol::Swarm => self.swarm(request, from?).await,
+            Protocol::Onion => match request.first().copied() {
+                Some(FROM_CLIENT) => self.enter(request.slice(1..)).await,
+                Some(FROM_NODE) => self.relay(request.slice(1..), from?).await,
+                _ => Some(text(400, "Error parsing onion request: neither from a client nor from a node")),
+            },
+        }
+    }
+
+    /// The answer to a peer that has too much under way here.
+    pub(crate) fn busy(&self, protocol: Protocol) -> Vec<u8> {
+        refusal(protocol, 503, BUSY)
+    }
+
+    /// The answer of a node that is being stopped (storage-rpc §1.1).
+    pub(crate) fn stopping(&self, protocol: Protocol) -> Vec<u8> {
+        refusal(protocol, 503, "Service node is not ready: shutting down\n")
+    }
+
+    async fn enter(&self, frame: Bytes) -> Option<Vec<u8>> {
+        match self.enter.ask(EnterOnion { frame }).await {
+            Err(routing::Error::Call(CallError::Busy { .. })) => Some(text(503, BUSY)),
+            answer => self.onion_answer(answer),
+        }
+    }
+
+    async fn relay(&self, dict: Bytes, from: ed25519::PublicKey) -> Option<Vec<u8>> {
+        let answer = self.relay.ask(RelayOnion { dict, from }).await;
+        self.onion_answer(answer)
+    }
+
+    /// A node in the middle names itself when it cannot work, so that clients do not blame their guard.
+    fn onion_answer(&self, answer: Result<OnionAnswer, routing::Error>) -> Option<Vec<u8>> {
+        match answer {
+            Ok(OnionAnswer { status, body }) => Some(encode_onion_answer(status, &body)),
+            Err(routing::Error::Call(CallError::NotServed { .. })) => None,
+            Err(
+                routing::Error::NotReady(_)
+                | routing::Error::Call(CallError::Busy { .. } | CallError::Stopping { .. }),
+            ) => Some(text(503, &format!("Snode not ready: {}", self.own))),
+            Err(routing::Error::Call(CallError::Late { .. })) => Some(text(504, TIMED_OUT)),
+            Err(_) => Some(text(500, FAILED)),
+        }
+    }
+
+    async fn storage(&self, envelope: Bytes) -> Option<Vec<u8>> {
+        match self.rpc.ask(ServeRpc { envelope }).await {
+            Ok(Answer { status, body }) => Some(match body {
+                Body::Json(value) => text(status, &value.to_string()),
+                Body::Text(body) => text(status, &body),
+                Body::Binary(body) => encode_onion_answer(status, &body),
+            }),
+            Err(storage::Error::Call(CallError::NotServed { .. })) => None,
+            Err(error) => {
+                let (status, body) = storage_refusal(&error);
+                Some(text(status, &body))
+            }
+        }
+    }
+
+    async fn swarm(&self, request: Bytes, from: ed25519::PublicKey) -> Option<Vec<u8>> {
+        let (method, dict) = match decode_swarm_request(&request) {
+            Ok((method, dict)) => (method, Bytes::from(dict)),
+            Err(error) => return Some(refused(400, format!("invalid request: {error}"))),
+        };
+        match self.apply.ask(ApplyForwarded { method, dict, from }).await {
+            Ok(Forwarded::Done(dict)) => Some(dict.to_vec()),
+            Ok(Forwarded::Refused { code, reason }) => Some(refused(code, reason)),
+            Err(storage::Error::Call(CallError::NotServed { .. })) => None,
+            Err(error) => {
+                let (code, reason) = storage_refusal(&error);
+                Some(refused(code, reason))
+            }
+        }
+    }
+}
+
+fn storage_refusal(error: &storage::Error) -> (u16, String) {
+    match error {
+        storage::Error::NotReady(reasons) => (503, format!("Service node is not ready: {reasons}\n")),
+        storage::Error::Call(CallError::Busy { .. }) => (503, BUSY.to_owned()),
+        storage::Error::Call(CallError::Stopping { .. }) => {
+            (503, "Service node is not ready: shutting down\n".to_owned())
+        }
+        _ => (500, FAILED.to_owned()),
+    }
+}
+
+/// A refusal in the form that the protocol's answers have.
+fn refusal(protocol: Protocol, status: u16, reason: &str) -> Vec<u8> {
+    match protocol {
+        Protocol::Onion | Protocol::Storage => text(status, reason),
+        Protocol::Swarm => refused(status, reason.to_owned()),
+        // A ping has no room for a reason; silence would look like death.
+        Protocol::Ping => Vec::new(),
+    }
+}
+
+fn text(status: u16, body: &str) -> Vec<u8> {
+    encode_onion_answer(status, body.as_bytes())
+}
+
+fn refused(code: u16, reason: String) -> Vec<u8> {
+    SwarmAnswer::Refused { code, reason }.encode()
+}

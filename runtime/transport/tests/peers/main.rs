@@ -1,0 +1,12 @@
+//! Transports that talk to each other, and to strangers, over real sockets on loopback.
+
+#[cfg(test)]
+mod exchange;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod isolation;
+#[cfg(test)]
+mod reach;
+#[cfg(test)]
+mod setup;

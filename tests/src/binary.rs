@@ -1,0 +1,44 @@
+//! Finds the program under test; builds it when it is not there.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+/// The root of the workspace.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie one below the root")
+}
+
+/// The `starling` binary of the profile that these tests were built with.
+pub fn starling() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(given) = std::env::var_os("STARLING_BIN") {
+            return given.into();
+        }
+        let mut build = Command::new(env!("CARGO"));
+        build.current_dir(repository()).args([
+            "build",
+            "--quiet",
+            "--package",
+            "starling",
+            "--bin",
+            "starling",
+        ]);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        let status = build.status().expect("cargo can be run");
+        assert!(status.success(), "the starling binary could not be built");
+        let own = std::env::current_exe().expect("a test knows its own file");
+        // target/PROFILE/deps/TEST
+        let profile = own.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
+        let name = format!("starling{}", std::env::consts::EXE_SUFFIX);
+        [profile.join(&name), profile.join("..").join(&name)]
+            .into_iter()
+            .find(|candidate| candidate.is_file())
+            .unwrap_or_else(|| panic!("{name} is not in {}", profile.display()))
+    })
+}

@@ -1,0 +1,135 @@
+//! The recipes, and the order in which CI runs them.
+
+use std::{path::Path, time::Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::{
+    floors::violations,
+    metadata::Metadata,
+    tally::Tally,
+    tool::{cargo, has_cargo, run, run_reading},
+};
+
+/// The version of cargo-deny that `deny.toml` is written for.
+const DENY_VERSION: &str = "0.20.2";
+
+/// Runs all tests; the last thing printed is the summary of the test runner.
+///
+/// # Errors
+/// Something does not build, or a test failed.
+pub fn test(arguments: &[String]) -> Result<()> {
+    enter_root()?;
+    // The tests across crates start real processes of this program.
+    run(cargo().args(["build", "--package", "starling", "--bin", "starling"]))?;
+    let chosen: Vec<_> = match arguments {
+        [] => vec!["--workspace"],
+        given => given.iter().map(String::as_str).collect(),
+    };
+    if has_cargo("nextest") {
+        if arguments.is_empty() {
+            // nextest does not know documentation tests; they go first so that its summary comes last.
+            run(cargo().args(["test", "--workspace", "--doc", "--no-fail-fast"]))?;
+        }
+        return run(cargo().args(["nextest", "run", "--no-fail-fast"]).args(chosen));
+    }
+    let mut tally = Tally::default();
+    let status = run_reading(cargo().args(["test", "--no-fail-fast"]).args(chosen), |line| tally.read(line))?;
+    println!("{}", tally.close(status.success()));
+    ensure!(status.success(), "tests failed");
+    Ok(())
+}
+
+/// Checks format and lints.
+///
+/// # Errors
+/// A file is not formatted, or clippy has something to say.
+pub fn lint() -> Result<()> {
+    enter_root()?;
+    run(cargo().args(["fmt", "--all", "--check"]))?;
+    run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+/// Checks the direction of every arrow between crates.
+///
+/// # Errors
+/// An arrow points up or sideways, or a confined crate is imported from elsewhere.
+pub fn floors() -> Result<()> {
+    enter_root()?;
+    let metadata = Metadata::read()?;
+    let violations = violations(&metadata);
+    for violation in &violations {
+        eprintln!("{violation}");
+    }
+    match violations.len() {
+        0 => println!("{} crates, every arrow points down", metadata.packages.len()),
+        n => bail!("the floors are broken in {n} places"),
+    }
+    Ok(())
+}
+
+/// Builds the documentation.
+///
+/// # Errors
+/// rustdoc has something to say.
+pub fn docs() -> Result<()> {
+    enter_root()?;
+    let mut command = cargo();
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    run(command.args(["doc", "--workspace", "--no-deps", "--document-private-items"]))
+}
+
+/// Checks licences, bans and sources of all dependencies.
+///
+/// # Errors
+/// A dependency is not allowed, or cargo-deny cannot be installed.
+pub fn deny() -> Result<()> {
+    enter_root()?;
+    if !has_cargo("deny") {
+        println!("cargo-deny is missing: installing {DENY_VERSION} from the crates registry");
+        // Unoptimized builds quickest (a minute on two cores) and still checks this workspace in seconds.
+        let mut install = cargo();
+        install.env("CARGO_PROFILE_DEV_DEBUG", "0");
+        run(install.args(["install", "--locked", "--debug", "cargo-deny", "--version", DENY_VERSION]))?;
+    }
+    run(cargo().args(["deny", "--workspace", "check", "licenses", "bans", "sources"]))
+}
+
+/// Runs the benchmarks.
+///
+/// # Errors
+/// They do not build, or one of them fails.
+pub fn bench(arguments: &[String]) -> Result<()> {
+    enter_root()?;
+    let mut command = cargo();
+    command.args(["run", "--release", "--package", "starling-tests", "--bin", "bench", "--"]);
+    run(command.args(arguments))
+}
+
+/// What CI runs, in its order; the tests come last, so that their summary ends the output.
+type Step = (&'static str, fn() -> Result<()>);
+const CI: &[Step] =
+    &[("lint", lint), ("docs", docs), ("floors", floors), ("deny", deny), ("test", || test(&[]))];
+
+/// Runs everything that CI runs.
+///
+/// # Errors
+/// The first step that fails.
+pub fn ci() -> Result<()> {
+    for (name, step) in CI {
+        println!("== {name}");
+        let started = Instant::now();
+        step().with_context(|| format!("{name} failed"))?;
+        if *name != "test" {
+            println!("== {name} took {:.1} s", started.elapsed().as_secs_f64());
+        }
+    }
+    Ok(())
+}
+
+/// Recipes work from any folder of the workspace.
+fn enter_root() -> Result<()> {
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("xtask lies two below the root")?;
+    std::env::set_current_dir(root).with_context(|| format!("{} cannot be entered", root.display()))
+}
