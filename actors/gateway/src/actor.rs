@@ -14,7 +14,8 @@ use starling_protocol::crypto::ed25519;
 use tracing::{error, info};
 
 use crate::{
-    certificate, config::Config, edge::Edge, error::Error, intake, listener::Listener, metrics, operator::Desk,
+    certificate, config::Config, edge::Edge, error::Error, intake, listener::Listener, metrics,
+    operator::Desk,
 };
 
 /// What the gateway is told by the program rather than by the operator.
@@ -148,7 +149,8 @@ fn edge(
 ) -> Result<(Server, SocketAddr), Error> {
     let (listener, address) = listeners.https.open()?;
     let edge = Data::new(Edge::new(config, face, ctx));
-    let server = intake::server(config, listener, tls, edge, Arc::clone(ctx.clock())).map_err(Error::Server)?;
+    let server =
+        intake::server(config, listener, tls, edge, Arc::clone(ctx.clock())).map_err(Error::Server)?;
     Ok((server, address))
 }
 

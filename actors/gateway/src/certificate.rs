@@ -13,8 +13,8 @@ use std::{
 };
 
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256,
-    SerialNumber, date_time_ymd,
+    CertificateParams, DistinguishedName, DnType, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256, SerialNumber,
+    date_time_ymd,
 };
 use rustls::{
     ServerConfig,
@@ -41,8 +41,11 @@ pub(crate) fn tls(data_dir: &Path, now_ms: u64) -> Result<ServerConfig, Error> {
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn load_or_make(data_dir: &Path, now_ms: u64) -> Result<Identity, Error> {
-    fs::create_dir_all(data_dir)
-        .map_err(|reason| Error::File { what: "create", path: data_dir.to_owned(), reason })?;
+    fs::create_dir_all(data_dir).map_err(|reason| Error::File {
+        what: "create",
+        path: data_dir.to_owned(),
+        reason,
+    })?;
     let (certificate, key) = (read(data_dir, CERTIFICATE)?, read(data_dir, KEY)?);
     let (certificate, key) = match (certificate, key) {
         (Some(certificate), Some(key)) => (certificate, key),
@@ -63,8 +66,8 @@ fn load_or_make(data_dir: &Path, now_ms: u64) -> Result<Identity, Error> {
     if certificates.is_empty() {
         return Err(not_pem(CERTIFICATE, "certificate in PEM form"));
     }
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
-        .map_err(|_| not_pem(KEY, "private key in PEM form"))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| not_pem(KEY, "private key in PEM form"))?;
     Ok((certificates, key))
 }
 
@@ -104,7 +107,8 @@ fn write(data_dir: &Path, file: &str, text: &str, mode: u32) -> Result<(), Error
     let path = data_dir.join(file);
     let fresh = data_dir.join(format!("{file}.new"));
     let written = || {
-        let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&fresh)?;
+        let mut out =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&fresh)?;
         // The mode above is for new files only; one left behind by a crash gets it here.
         out.set_permissions(fs::Permissions::from_mode(mode))?;
         out.write_all(text.as_bytes())?;

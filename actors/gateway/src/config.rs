@@ -121,9 +121,11 @@ mod tests {
     #[test]
     fn the_defaults_are_valid_and_every_key_has_a_note() {
         let config = Config::default();
-        let notes = starling_kernel::config::Notes::new()
-            .section("", "", Config::NOTES)
-            .section("bounds", "", Bounds::NOTES);
+        let notes = starling_kernel::config::Notes::new().section("", "", Config::NOTES).section(
+            "bounds",
+            "",
+            Bounds::NOTES,
+        );
 
         assert_eq!(config.validate(), Ok(()));
         let example = notes.example(&config).expect("every key has a note");

@@ -82,10 +82,9 @@ impl Edge {
 
     async fn answer(&self, route: Route, request: &HttpRequest, payload: Payload) -> HttpResponse {
         match route {
-            Route::StorageRpc if request.headers().contains_key("x-loki-long-poll") => self.replies.text(
-                StatusCode::GONE,
-                "long polling is no longer supported, client upgrade required",
-            ),
+            Route::StorageRpc if request.headers().contains_key("x-loki-long-poll") => self
+                .replies
+                .text(StatusCode::GONE, "long polling is no longer supported, client upgrade required"),
             Route::StorageRpc => self.with_body(request, payload, |body| self.storage_rpc(body)).await,
             Route::Onion => self.with_body(request, payload, |body| self.onion(body)).await,
             Route::NodeList => self.with_body(request, payload, |body| self.node_list(body)).await,

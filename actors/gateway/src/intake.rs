@@ -15,9 +15,7 @@ use std::{
 
 use actix_http::{HttpService, Protocol};
 use actix_rt::net::TcpStream;
-use actix_service::{
-    IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config,
-};
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
 use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
 use actix_web::{
     App,
@@ -117,7 +115,8 @@ async fn look(
         io.shutdown().await.map_err(|_| Ended)?;
         return Err(Ended);
     }
-    Ok((Looked { ahead, io }, Protocol::Http1, None))
+    let from = io.get_ref().0.peer_addr().ok();
+    Ok((Looked { ahead, io }, Protocol::Http1, from))
 }
 
 /// Is there a whole head with a `Content-Length` that is no decimal number of 64 bits?

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use metrics::{
-    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
-};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 const REQUESTS: &str = "gateway_requests_total";
 const DURATION: &str = "gateway_request_duration_seconds";
@@ -67,7 +65,11 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Says what the series mean, and registers each at zero.
 pub(crate) fn register() {
-    describe_counter!(REQUESTS, Unit::Count, "Requests to the HTTPS API, by route and class of the answer's status.");
+    describe_counter!(
+        REQUESTS,
+        Unit::Count,
+        "Requests to the HTTPS API, by route and class of the answer's status."
+    );
     describe_histogram!(DURATION, Unit::Seconds, "Time from a request's head to its answer, by route.");
     describe_counter!(REFUSED, Unit::Count, "Requests that the edge turned away by itself, by reason.");
     describe_gauge!(BODIES, Unit::Bytes, "Memory that request bodies take now.");

@@ -1,14 +1,16 @@
 //! The operator's endpoints: plain HTTP, on loopback, unguarded.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header::ContentType},
     web::Data,
 };
+use futures::FutureExt as _;
 use serde_json::{Value, json};
 use starling_kernel::{Context, Health};
+use tracing::error;
 
 use crate::actor::Options;
 
@@ -28,17 +30,24 @@ impl Desk {
         }
     }
 
-    /// Answers one request.
+    /// Answers one request; a panic on the way is the request's own misfortune.
     pub(crate) async fn serve(desk: Data<Self>, request: HttpRequest) -> HttpResponse {
+        AssertUnwindSafe(desk.answer(&request)).catch_unwind().await.unwrap_or_else(|_| {
+            error!("operator request handler panicked");
+            text(StatusCode::INTERNAL_SERVER_ERROR, "request failed\n".to_owned())
+        })
+    }
+
+    async fn answer(&self, request: &HttpRequest) -> HttpResponse {
         match (request.method().as_str(), request.uri().path()) {
             ("GET" | "HEAD", "/healthz") => text(StatusCode::OK, "ok\n".to_owned()),
-            ("GET" | "HEAD", "/readyz") => desk.ready(),
+            ("GET" | "HEAD", "/readyz") => self.ready(),
             ("GET" | "HEAD", "/metrics") => HttpResponse::Ok()
                 .insert_header(("Content-Type", "text/plain; version=0.0.4; charset=utf-8"))
-                .body((desk.render_metrics)()),
-            ("GET" | "HEAD", "/version") => object(StatusCode::OK, &json!({ "version": desk.version })),
+                .body((self.render_metrics)()),
+            ("GET" | "HEAD", "/version") => object(StatusCode::OK, &json!({ "version": self.version })),
             ("GET" | "HEAD", "/actors") => {
-                let actors = serde_json::to_value(desk.health.observe().await).unwrap_or_default();
+                let actors = serde_json::to_value(self.health.observe().await).unwrap_or_default();
                 object(StatusCode::OK, &actors)
             }
             _ => text(

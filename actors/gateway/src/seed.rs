@@ -149,7 +149,8 @@ impl Question {
         result.insert("height".to_owned(), list.height.into());
         result.insert("status".to_owned(), "OK".into());
         let [hardfork, revision] = list.hardfork;
-        for (key, value) in LIST_FIELDS.into_iter().zip([json!(block_hash), json!(hardfork), json!(revision)]) {
+        for (key, value) in LIST_FIELDS.into_iter().zip([json!(block_hash), json!(hardfork), json!(revision)])
+        {
             if self.fields.0.contains(key) {
                 result.insert(key.to_owned(), value);
             }

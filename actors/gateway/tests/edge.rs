@@ -3,11 +3,16 @@
 #[path = "edge/house.rs"]
 mod house;
 
-use std::time::Duration;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use house::{House, ONION_FAULT, text};
 use reqwest::{Client, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
+use starling_contracts::gateway::ListenAddresses;
+use starling_gateway::{Config, NodeFace, Options, spec};
+use starling_kernel::Kernel;
+use starling_protocol::crypto::ed25519;
 
 async fn post(house: &House, path: &str, body: impl Into<reqwest::Body>) -> reqwest::Response {
     house.client.post(house.https(path)).body(body).send().await.expect("an answer")
@@ -83,7 +88,10 @@ async fn reachability_tests_and_statistics_are_answered() {
 
     let ping = post(&house, "/ping_test/v1", "").await;
     check_head(ping.headers(), "text/plain");
-    assert_eq!(text(ping.headers(), "x-oxen-snode-pubkey"), Some("CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk="));
+    assert_eq!(
+        text(ping.headers(), "x-oxen-snode-pubkey"),
+        Some("CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=")
+    );
     assert_eq!(ping.bytes().await.unwrap().len(), 0);
 
     let stats = house.client.get(house.https("/get_stats/v1")).send().await.unwrap();
@@ -160,7 +168,8 @@ async fn the_seed_list_is_answered_from_the_ledger() {
 
     check_head(answer.headers(), "application/json");
     let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
-    let states = json!([{ "public_ip": "10.0.0.1", "pubkey_ed25519": "09".repeat(32), "storage_port": 22021 }]);
+    let states =
+        json!([{ "public_ip": "10.0.0.1", "pubkey_ed25519": "09".repeat(32), "storage_port": 22021 }]);
     let result = json!({ "service_node_states": states, "height": 42, "status": "OK" });
     assert_eq!(answer, json!({ "jsonrpc": "2.0", "id": 7, "result": result }));
 
@@ -186,14 +195,18 @@ async fn the_operator_sees_readiness_metrics_version_and_actors() {
     let (status, unready) = get("/readyz").await;
     let unready: Value = serde_json::from_str(&unready).unwrap();
     assert_eq!(status, 503);
-    assert_eq!(unready, json!({ "ready": false, "reasons": [{ "actor": "ledger", "reason": "no list yet" }] }));
+    assert_eq!(
+        unready,
+        json!({ "ready": false, "reasons": [{ "actor": "ledger", "reason": "no list yet" }] })
+    );
     house.set_ready().await;
     assert_eq!(get("/readyz").await, (200, r#"{"ready":true,"reasons":[]}"#.to_owned()));
     assert_eq!(get("/metrics").await, (200, "all of them\n".to_owned()));
     assert_eq!(get("/version").await, (200, r#"{"version":"0.0.1-test"}"#.to_owned()));
     let (status, actors) = get("/actors").await;
     let actors: Value = serde_json::from_str(&actors).unwrap();
-    let names: Vec<_> = actors.as_array().unwrap().iter().map(|actor| actor["name"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        actors.as_array().unwrap().iter().map(|actor| actor["name"].as_str().unwrap()).collect();
     assert_eq!((status, names), (200, vec!["gateway", "storage", "relay", "ledger"]));
     assert_eq!(get("/storage_rpc/v1").await.0, 404);
 
@@ -218,10 +231,92 @@ async fn a_request_under_way_is_answered_before_the_doors_close() {
 
 #[actix_rt::test]
 async fn a_head_that_does_not_come_is_given_up() {
-    let house = House::open_with(|config| config.head_within = Duration::from_millis(200)).await;
+    let house = House::open_with(|config, _| config.head_within = Duration::from_millis(200)).await;
 
     let answer = house.raw(b"POST /storage_rpc/v1 HTTP/1.1\r\nHost: x\r\n").await;
 
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    house.close().await;
+}
+
+#[actix_rt::test]
+async fn more_than_the_storage_takes_is_told_to_come_back_and_none_is_left_hanging() {
+    let house = House::open_with(|_, storage| (storage.mailbox_capacity, storage.concurrency) = (8, 1)).await;
+    let slow = actix_rt::spawn(house.client.post(house.https("/storage_rpc/v1")).body("slow").send());
+    house.slow_began().await;
+
+    let mut asked: FuturesUnordered<_> = (0..20).map(|_| post(&house, "/storage_rpc/v1", "json")).collect();
+    for _ in 0..12 {
+        let busy = asked.next().await.expect("an answer");
+        assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(text(busy.headers(), "retry-after"), Some("1"));
+        assert_eq!(busy.text().await.unwrap(), "Server busy, try again later");
+    }
+    house.let_slow_end();
+    while let Some(answer) = asked.next().await {
+        assert_eq!(answer.status(), StatusCode::OK, "what had a place is served");
+    }
+
+    assert_eq!(slow.await.unwrap().unwrap().status(), StatusCode::OK);
+    drop(asked);
+    house.close().await;
+}
+
+fn options(node: bool, data_dir: &std::path::Path) -> Options {
+    Options {
+        node: node.then_some(NodeFace { legacy: ed25519::PublicKey([9; 32]), version: [2, 8, 0] }),
+        render_metrics: Arc::new(|| panic!("the recorder is broken")),
+        version: "0.0.1-test",
+        data_dir: data_dir.to_owned(),
+    }
+}
+
+fn config() -> Config {
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    Config { https: loopback, operator: loopback, workers: 1, ..Config::default() }
+}
+
+#[actix_rt::test]
+async fn a_pure_client_has_no_https_and_a_panic_harms_only_its_own_request() {
+    let data = tempfile::tempdir().unwrap();
+    let kernel = Kernel::builder().actor(spec(config(), options(false, data.path()))).start().await.unwrap();
+    let listening = kernel.ask(ListenAddresses).await.unwrap();
+    assert_eq!(listening.https, None);
+    let operator = listening.operator.unwrap();
+    let get = |path: &'static str| reqwest_get(format!("http://{operator}{path}"));
+
+    assert_eq!(get("/metrics").await, (500, "request failed\n".to_owned()));
+    assert_eq!(get("/healthz").await, (200, "ok\n".to_owned()));
+
+    assert!(kernel.stop().await.is_empty());
+}
+
+async fn reqwest_get(url: String) -> (u16, String) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let answer = reqwest::get(url).await.expect("an answer");
+    (answer.status().as_u16(), answer.text().await.expect("a body"))
+}
+
+#[actix_rt::test]
+async fn a_taken_port_and_an_open_operator_listener_stop_the_start_with_one_sentence() {
+    let data = tempfile::tempdir().unwrap();
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap();
+    let start = |config| Kernel::builder().actor(spec(config, options(true, data.path()))).start();
+
+    let error =
+        start(Config { https: taken, ..config() }).await.err().expect("the port is taken").to_string();
+    assert!(error.contains(&taken.to_string()) && error.contains("gateway.https"), "{error}");
+    let open = Config { operator: SocketAddr::from(([0, 0, 0, 0], 0)), ..config() };
+    let error = start(open).await.err().expect("it is open").to_string();
+    assert!(error.contains("gateway.operator_beyond_loopback"), "{error}");
+}
+
+#[actix_rt::test]
+async fn a_connection_that_says_nothing_is_closed() {
+    let house = House::open_with(|config, _| config.head_within = Duration::from_millis(200)).await;
+
+    assert_eq!(house.raw(b"").await, "");
+
     house.close().await;
 }

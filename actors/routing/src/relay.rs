@@ -76,14 +76,22 @@ impl Handler<EnterOnion> for Relay {
 }
 
 impl Handler<RelayOnion> for Relay {
-    fn handle(&mut self, RelayOnion { dict, .. }: RelayOnion, _: &Context) -> Task<Result<OnionAnswer, Error>> {
+    fn handle(
+        &mut self,
+        RelayOnion { dict, .. }: RelayOnion,
+        _: &Context,
+    ) -> Task<Result<OnionAnswer, Error>> {
         let work = Rc::clone(&self.work);
         task(async move { Ok(work.answer(Arrival::Node(dict)).await) })
     }
 }
 
 impl Handler<NodeListChanged> for Relay {
-    fn handle(&mut self, NodeListChanged { list }: NodeListChanged, ctx: &Context) -> Task<Result<(), CallError>> {
+    fn handle(
+        &mut self,
+        NodeListChanged { list }: NodeListChanged,
+        ctx: &Context,
+    ) -> Task<Result<(), CallError>> {
         self.work.follow(list, ctx);
         done(Ok(()))
     }

@@ -80,7 +80,8 @@ fn build(path: &[u8], destination: &Destination, cipher: Cipher) -> Built {
 }
 
 fn to_node(path: &[u8], destination: u8) -> Built {
-    let destination = Destination::ServiceNode(hop(destination), r#"{"method":"info","params":{}}"#.to_owned());
+    let destination =
+        Destination::ServiceNode(hop(destination), r#"{"method":"info","params":{}}"#.to_owned());
     build(path, &destination, Cipher::XChaCha20)
 }
 
@@ -198,7 +199,8 @@ async fn bytes_that_are_no_request_are_refused_in_the_clear() {
         assert!(body.starts_with("Error parsing onion request: ") && body.contains(says), "{body}");
     }
     for dict in [&b""[..], b"de", b"le", b"d4:data1:xe"] {
-        let answer = town.ask(&key(1), RelayOnion { dict: Bytes::copy_from_slice(dict), from }).await.unwrap();
+        let answer =
+            town.ask(&key(1), RelayOnion { dict: Bytes::copy_from_slice(dict), from }).await.unwrap();
         let (status, body) = plain(&answer);
         assert_eq!(status, 400);
         assert!(body.starts_with("Invalid internal onion request: "), "{body}");
@@ -213,7 +215,12 @@ async fn bytes_that_are_no_request_are_refused_in_the_clear() {
 async fn a_layer_that_makes_no_sense_is_refused_under_seal() {
     let town = town(1).await;
     // A server's payload goes out as it is, so it can be any plaintext: here one for the guard itself.
-    for plaintext in [&b""[..], b"\x09\x00\x00\x00x{}", b"\x00\x00\x00\x00{oops", b"\x00\x00\x00\x00{\"destination\":\"00\"}"] {
+    for plaintext in [
+        &b""[..],
+        b"\x09\x00\x00\x00x{}",
+        b"\x00\x00\x00\x00{oops",
+        b"\x00\x00\x00\x00{\"destination\":\"00\"}",
+    ] {
         let server = Server {
             host: "x".to_owned(),
             target: "/oxen/v4/lsrpc".to_owned(),
@@ -236,7 +243,8 @@ async fn a_layer_that_makes_no_sense_is_refused_under_seal() {
 fn unwrap_once(built: &Built, first: u8) -> Vec<u8> {
     let outer = starling_protocol::onion::peel::outer(&built.post_body).expect("a frame");
     let secret = ed25519::SecretKey::from_seed([first; 32]).to_x25519();
-    let layer = starling_protocol::onion::layer::LayerKey::for_node(outer.cipher, &secret, &outer.ephemeral).unwrap();
+    let layer = starling_protocol::onion::layer::LayerKey::for_node(outer.cipher, &secret, &outer.ephemeral)
+        .expect("a good key");
     layer.open(&outer.ciphertext).expect("it is for this node")
 }
 
@@ -345,7 +353,8 @@ async fn without_a_node_list_a_node_says_that_it_is_not_ready() {
 
 #[actix_rt::test]
 async fn more_than_the_backlog_to_one_node_is_refused_and_the_rest_answered() {
-    let town = Town::build_with((1..=3).map(|index| [index; 32]).collect(), |config| config.max_backlog = 4).await;
+    let town =
+        Town::build_with((1..=3).map(|index| [index; 32]).collect(), |config| config.max_backlog = 4).await;
     town.storage.say(Ok(Answer { status: 200, body: Body::Text("here".to_owned()) }));
     let town = Arc::new(town);
     town.post.hold();
@@ -376,7 +385,8 @@ async fn more_than_the_backlog_to_one_node_is_refused_and_the_rest_answered() {
 
 #[actix_rt::test]
 async fn hops_are_given_the_deadline_of_the_config() {
-    let town = Town::build_with(vec![[1; 32], [2; 32]], |config| config.hop_within = Duration::from_secs(7)).await;
+    let town =
+        Town::build_with(vec![[1; 32], [2; 32]], |config| config.hop_within = Duration::from_secs(7)).await;
 
     town.post.drop_next(transport::Error::TimedOut { within_ms: 7000 });
     let answer = town.enter(&key(1), to_node(&[1], 2).post_body).await;

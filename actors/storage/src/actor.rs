@@ -79,6 +79,7 @@ async fn open_store(config: &Config, file: PathBuf, open: &OpenStore, ctx: &Cont
         return Ok(store);
     }
     let (options, clock) = (config.store_options(), Arc::clone(ctx.clock()));
+    let panicked = format!("opening the message store {} panicked: the file may be damaged", file.display());
     let opening = ctx.pool().run(move || {
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder).map_err(|error| {
@@ -88,7 +89,7 @@ async fn open_store(config: &Config, file: PathBuf, open: &OpenStore, ctx: &Cont
         // The sentence names the file and the cause, so that nothing is left for a chain of causes to say.
         Store::open(&file, options, clock).map_err(|error| Fault::new(error.to_string()))
     });
-    let store = opening.await.map_err(|_| Fault::new("opening the message store panicked"))??;
+    let store = opening.await.map_err(|_| Fault::new(panicked))??;
     *open.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.clone());
     Ok(store)
 }

@@ -1,13 +1,4 @@
-//! What every actor stands on: mailboxes that are bounded, panics that stay where they happen, starts and stops in order,
-//! time and randomness that a test can own, and the same metrics for all.
-//!
-//! - [`Actor`], [`Handler`], [`Message`], [`Event`]: what one writes.
-//! - [`Spec`], [`Kernel`]: how actors are run.
-//! - [`Recipient`], [`Publisher`], [`Registry`]: how they find each other.
-//! - [`Clock`], [`Entropy`], [`CpuPool`]: what they are given.
-//! - [`config`]: settings from files, environment and command line, each with its origin.
-//!
-//! The guarantees (order, priority, stop and kill, panics, full mailboxes, restarts) are in `runtime/SEMANTICS.md`.
+#![doc = include_str!("../README.md")]
 
 mod actor;
 mod cell;

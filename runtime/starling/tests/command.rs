@@ -32,11 +32,11 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 fn run(folder: &Path, arguments: &[&str], input: &str) -> Ended {
-    let mut child = command(folder, arguments).spawn().unwrap();
+    let mut child = command(folder, arguments).spawn().expect("the command can be started");
     // A command that fails early does not read its input.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let _ = child.stdin.take().expect("stdin is piped").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("a child can be waited for");
+    let text = |bytes| String::from_utf8(bytes).expect("output is text");
     Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
@@ -51,15 +51,15 @@ fn check_failure(folder: &Path, arguments: &[&str], input: &str, code: i32, expe
 
     let ended = run(folder, &[&["--json"], arguments].concat(), input);
     assert_eq!(ended.err.lines().count(), 1, "one object: {}", ended.err);
-    let told: Value = serde_json::from_str(&ended.err).unwrap();
+    let told: Value = serde_json::from_str(&ended.err).expect("an error is one object");
     assert_eq!(told["code"], code);
-    assert!(told["error"].as_str().unwrap().contains(expected), "{told}");
+    assert!(told["error"].as_str().expect("an error has a text").contains(expected), "{told}");
     assert_eq!(ended.out, "");
 }
 
 fn facts(text: &str) -> Value {
     assert_eq!(text.lines().count(), 1, "one object: {text}");
-    serde_json::from_str(text).unwrap()
+    serde_json::from_str(text).expect("a fact is one object")
 }
 
 #[test]
@@ -175,18 +175,27 @@ impl Node {
         }
         arguments.extend(more);
         arguments.push("run");
-        let mut child = command(folder, &arguments).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut child =
+            command(folder, &arguments).stderr(Stdio::inherit()).spawn().expect("a node can be started");
         let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let told = if line.is_empty() { Value::Null } else { serde_json::from_str(&line).unwrap() };
+        BufReader::new(child.stdout.as_mut().expect("stdout is piped"))
+            .read_line(&mut line)
+            .expect("output is text");
+        let told = if line.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(&line).expect("a node tells one object")
+        };
         (Self(child), told)
     }
 
     fn end(&mut self, signal: &str) -> Option<i32> {
-        let sent =
-            Command::new("kill").args([&format!("-{signal}"), &self.0.id().to_string()]).status().unwrap();
+        let sent = Command::new("kill")
+            .args([&format!("-{signal}"), &self.0.id().to_string()])
+            .status()
+            .expect("kill can be run");
         assert!(sent.success());
-        self.0.wait().unwrap().code()
+        self.0.wait().expect("a child can be waited for").code()
     }
 }
 
@@ -217,10 +226,11 @@ fn a_node_says_where_it_listens_and_ends_well_when_asked_to() {
 
 /// Asks the operator's listener, over plain HTTP.
 fn get(address: &str, path: &str) -> String {
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut stream = std::net::TcpStream::connect(address).expect("the operator's listener listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
+        .expect("a request can be sent");
     let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
+    stream.read_to_string(&mut text).expect("an answer is text");
     text
 }
 

@@ -61,28 +61,27 @@ impl fmt::Display for Floor {
 
 /// A crate from outside that only some of ours may import directly.
 struct Confined {
-    /// Its name; crates named `NAME-…` belong to it.
     name: &'static str,
+    /// Whether crates named `NAME-…` are parts of it.
+    has_parts: bool,
     /// The folders of those who may.
     to: &'static [&'static str],
     because: &'static str,
 }
 
 const CONFINED: &[Confined] = &[
-    Confined { name: "sodiumoxide", to: &["runtime/protocol"], because: CRYPTO },
-    Confined { name: "libsodium-sys", to: &["runtime/protocol"], because: CRYPTO },
-    Confined { name: "ring", to: &["runtime/protocol"], because: CRYPTO },
-    Confined { name: "libp2p", to: &["runtime/transport"], because: HEAVY },
-    Confined { name: "wasmtime", to: &["runtime/sandbox"], because: HEAVY },
-    Confined { name: "alloy", to: &["actors/staking"], because: HEAVY },
-    Confined { name: "actix", to: &["runtime/kernel"], because: "actors stand on the kernel, not on actix" },
+    Confined { name: "sodiumoxide", has_parts: false, to: &["runtime/protocol"], because: CRYPTO },
+    Confined { name: "libsodium-sys", has_parts: false, to: &["runtime/protocol"], because: CRYPTO },
+    Confined { name: "ring", has_parts: false, to: &["runtime/protocol"], because: CRYPTO },
+    Confined { name: "libp2p", has_parts: true, to: &["runtime/transport"], because: HEAVY },
+    Confined { name: "wasmtime", has_parts: true, to: &["runtime/sandbox"], because: HEAVY },
+    Confined { name: "alloy", has_parts: true, to: &["actors/staking"], because: HEAVY },
+    Confined { name: "actix", has_parts: false, to: &["runtime/kernel"], because: ACTORS },
 ];
 
 const CRYPTO: &str = "a cryptographic library must be replaceable in one folder";
 const HEAVY: &str = "a heavy crate is built into one room";
-
-/// Crates whose names begin like a confined one but are something else.
-const NOT_CONFINED: &[&str] = &["actix-web", "actix-rt"];
+const ACTORS: &str = "actors stand on the kernel, not on actix";
 
 /// How a workspace breaks the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,12 +185,8 @@ fn arrow(from: &str, floor: Floor, to: &str, other: Floor) -> Option<Violation> 
 }
 
 fn confined(from: &str, folder: &str, to: &str) -> Option<Violation> {
-    if NOT_CONFINED.contains(&to) {
-        return None;
-    }
-    let rule = CONFINED.iter().find(|rule| {
-        to == rule.name || to.strip_prefix(rule.name).is_some_and(|rest| rest.starts_with('-'))
-    })?;
+    let is_part = |name: &str| to.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
+    let rule = CONFINED.iter().find(|rule| to == rule.name || (rule.has_parts && is_part(rule.name)))?;
     if rule.to.contains(&folder) {
         return None;
     }
@@ -232,7 +227,7 @@ mod tests {
                 ("runtime/protocol", &["serde"]),
                 ("runtime/kernel", &["actix", "actix-rt"]),
                 ("runtime/contracts", &["protocol", "kernel"]),
-                ("actors/swarm", &["contracts", "protocol", "kernel", "actix-web"]),
+                ("actors/swarm", &["contracts", "protocol", "kernel", "actix-web", "actix-http"]),
                 ("runtime/starling", &["swarm", "contracts", "kernel"]),
                 ("tests", &["starling", "protocol"]),
                 ("tests/xtask", &["clap"]),

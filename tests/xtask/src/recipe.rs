@@ -1,8 +1,8 @@
 //! The recipes, and the order in which CI runs them.
 
-use std::{path::Path, time::Instant};
+use std::{fmt, path::Path, time::Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 
 use crate::{
     floors::violations,
@@ -20,8 +20,10 @@ const DENY_VERSION: &str = "0.20.2";
 /// Something does not build, or a test failed.
 pub fn test(arguments: &[String]) -> Result<()> {
     enter_root()?;
-    // The tests across crates start real processes of this program.
-    run(cargo().args(["build", "--package", "starling", "--bin", "starling"]))?;
+    if arguments.is_empty() || arguments.iter().any(|argument| argument == "starling-tests") {
+        // The tests across crates start real processes of this program.
+        run(cargo().args(["build", "--package", "starling", "--bin", "starling"]))?;
+    }
     let chosen: Vec<_> = match arguments {
         [] => vec!["--workspace"],
         given => given.iter().map(String::as_str).collect(),
@@ -31,14 +33,25 @@ pub fn test(arguments: &[String]) -> Result<()> {
             // nextest does not know documentation tests; they go first so that its summary comes last.
             run(cargo().args(["test", "--workspace", "--doc", "--no-fail-fast"]))?;
         }
-        return run(cargo().args(["nextest", "run", "--no-fail-fast"]).args(chosen));
+        return run(cargo().args(["nextest", "run", "--no-fail-fast"]).args(chosen)).context(TestsFailed);
     }
     let mut tally = Tally::default();
     let status = run_reading(cargo().args(["test", "--no-fail-fast"]).args(chosen), |line| tally.read(line))?;
     println!("{}", tally.close(status.success()));
-    ensure!(status.success(), "tests failed");
-    Ok(())
+    if status.success() { Ok(()) } else { Err(TestsFailed.into()) }
 }
+
+/// Tests failed, and the test runner has said so: its summary is to stay the last word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TestsFailed;
+
+impl fmt::Display for TestsFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tests failed")
+    }
+}
+
+impl std::error::Error for TestsFailed {}
 
 /// Checks format and lints.
 ///
@@ -92,7 +105,16 @@ pub fn deny() -> Result<()> {
         install.env("CARGO_PROFILE_DEV_DEBUG", "0");
         run(install.args(["install", "--locked", "--debug", "cargo-deny", "--version", DENY_VERSION]))?;
     }
-    run(cargo().args(["deny", "--workspace", "check", "licenses", "bans", "sources"]))
+    // Whole inclusion graphs of every duplicate would bury what matters.
+    run(cargo().args([
+        "deny",
+        "--workspace",
+        "check",
+        "--hide-inclusion-graph",
+        "licenses",
+        "bans",
+        "sources",
+    ]))
 }
 
 /// Runs the benchmarks.

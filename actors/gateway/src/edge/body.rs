@@ -159,7 +159,8 @@ mod tests {
     async fn the_longest_body_is_read_and_one_byte_more_is_not() {
         let bodies = bodies(1 << 30);
 
-        let longest = read(&bodies, TestRequest::post().set_payload(vec![7; MAX_BODY])).await.map(|body| body.bytes);
+        let longest =
+            read(&bodies, TestRequest::post().set_payload(vec![7; MAX_BODY])).await.map(|body| body.bytes);
         let longer = read(&bodies, TestRequest::post().set_payload(vec![7; MAX_BODY + 1])).await;
 
         assert_eq!(longest.map(|bytes| bytes.len()), Ok(MAX_BODY));
@@ -169,7 +170,9 @@ mod tests {
     #[actix_web::test]
     async fn an_announced_length_is_believed_only_to_refuse() {
         let bodies = bodies(1 << 30);
-        let announced = |length: &'static str| TestRequest::post().set_payload("x").insert_header((CONTENT_LENGTH, length));
+        let announced = |length: &'static str| {
+            TestRequest::post().set_payload("x").insert_header((CONTENT_LENGTH, length))
+        };
 
         assert_eq!(read(&bodies, announced("10485761")).await.err(), Some(Unread::TooLarge));
         assert_eq!(read(&bodies, announced("ten")).await.err(), Some(Unread::BadLength));

@@ -42,7 +42,8 @@ fn keys(value: &Value) -> Vec<&str> {
 
 #[test]
 fn clients_get_the_fields_they_ask_for_as_dict_or_list() {
-    let names = ["public_ip", "storage_port", "pubkey_x25519", "pubkey_ed25519", "requested_unlock_height", "height"];
+    let names =
+        ["public_ip", "storage_port", "pubkey_x25519", "pubkey_ed25519", "requested_unlock_height", "height"];
     let dict: Map<_, _> = names.iter().map(|name| ((*name).to_owned(), Value::from(true))).collect();
 
     let from_dict = result(json!({ "active_only": true, "fields": dict }));
@@ -98,7 +99,10 @@ fn the_limit_chooses_how_many_and_in_which_order() {
     let picked = |limit: i64| {
         let answer = result(json!({ "limit": limit, "fields": ["service_node_pubkey"] }));
         let states = answer["service_node_states"].as_array().unwrap().clone();
-        states.iter().map(|state| state["service_node_pubkey"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        states
+            .iter()
+            .map(|state| state["service_node_pubkey"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
 
     let sorted = picked(0);
@@ -145,10 +149,15 @@ fn what_is_no_such_call_is_answered_with_a_json_rpc_error() {
     refused("[]", Refusal::REQUEST, Value::Null);
     refused(r#"{"id":7}"#, Refusal::REQUEST, json!(7));
     refused(r#"{"id":7,"method":"stop_daemon"}"#, Refusal::METHOD, json!(7));
-    for params in
-        ["[]", r#"{"limit":-2}"#, r#"{"limit":"x"}"#, r#"{"fields":7}"#, r#"{"fields":[7]}"#, r#"{"active_only":1}"#,
-         r#"{"poll_block_hash":1}"#]
-    {
+    for params in [
+        "[]",
+        r#"{"limit":-2}"#,
+        r#"{"limit":"x"}"#,
+        r#"{"fields":7}"#,
+        r#"{"fields":[7]}"#,
+        r#"{"active_only":1}"#,
+        r#"{"poll_block_hash":1}"#,
+    ] {
         let call = format!(r#"{{"id":"a","method":"get_service_nodes","params":{params}}}"#);
         refused(&call, Refusal::PARAMS, json!("a"));
     }

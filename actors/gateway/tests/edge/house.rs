@@ -19,7 +19,7 @@ use starling_contracts::{
     storage::{self, Answer, Body, ServeRpc},
 };
 use starling_gateway::{Config, NodeFace, Options, spec};
-use starling_kernel::{Actor, CallError, Context, Handler, Kernel, Spec, Task, done, message, task};
+use starling_kernel::{Actor, Bounds, CallError, Context, Handler, Kernel, Spec, Task, done, message, task};
 use starling_protocol::{
     crypto::{ed25519, x25519},
     swarm::SwarmId,
@@ -46,15 +46,17 @@ struct Signals {
 
 impl House {
     pub(crate) async fn open() -> Self {
-        Self::open_with(|_| {}).await
+        Self::open_with(|_, _| {}).await
     }
 
-    pub(crate) async fn open_with(change: impl FnOnce(&mut Config)) -> Self {
+    /// With other settings of the gateway, or other bounds of the storage.
+    pub(crate) async fn open_with(change: impl FnOnce(&mut Config, &mut Bounds)) -> Self {
         // Another test of the process may have been faster.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let data = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config { https: loopback(), operator: loopback(), workers: 2, ..Config::default() };
-        change(&mut config);
+        let mut bounds = Bounds::default();
+        change(&mut config, &mut bounds);
         let options = Options {
             node: Some(NodeFace { legacy: ed25519::PublicKey([9; 32]), version: [2, 8, 0] }),
             render_metrics: Arc::new(|| "all of them\n".to_owned()),
@@ -70,6 +72,7 @@ impl House {
                     let signals = Arc::clone(&for_storage);
                     async move { Ok(Storage { signals }) }
                 })
+                .bounds(bounds)
                 .serves::<ServeRpc>(),
             )
             .actor(Spec::new(|_| async { Ok(Relay) }).serves::<EnterOnion>())
@@ -184,7 +187,11 @@ impl Actor for Storage {
 }
 
 impl Handler<ServeRpc> for Storage {
-    fn handle(&mut self, ServeRpc { envelope }: ServeRpc, _: &Context) -> Task<Result<Answer, storage::Error>> {
+    fn handle(
+        &mut self,
+        ServeRpc { envelope }: ServeRpc,
+        _: &Context,
+    ) -> Task<Result<Answer, storage::Error>> {
         let busy = CallError::Busy { actor: "storage", capacity: 1 };
         done(match envelope.as_ref() {
             b"json" => Ok(Answer { status: 200, body: Body::Json(json!({ "b": [2], "a": 1 })) }),
@@ -214,7 +221,11 @@ impl Actor for Relay {
 }
 
 impl Handler<EnterOnion> for Relay {
-    fn handle(&mut self, EnterOnion { frame }: EnterOnion, _: &Context) -> Task<Result<OnionAnswer, routing::Error>> {
+    fn handle(
+        &mut self,
+        EnterOnion { frame }: EnterOnion,
+        _: &Context,
+    ) -> Task<Result<OnionAnswer, routing::Error>> {
         done(Ok(match frame.as_ref() {
             b"unknown" => OnionAnswer { status: 502, body: Bytes::from(ONION_FAULT) },
             frame => OnionAnswer { status: 200, body: [b"seen:", frame].concat().into() },

@@ -174,7 +174,11 @@ impl Handler<AskServer> for Paths {
 }
 
 impl Handler<SwarmMembers> for Paths {
-    fn handle(&mut self, SwarmMembers { account }: SwarmMembers, _: &Context) -> Task<Result<KnownSwarm, Error>> {
+    fn handle(
+        &mut self,
+        SwarmMembers { account }: SwarmMembers,
+        _: &Context,
+    ) -> Task<Result<KnownSwarm, Error>> {
         let client = Rc::clone(&self.client);
         let within = client.config.bounds.answer_within.min(LOOKUP_WITHIN);
         task(async move { client.swarm(account, within).await })

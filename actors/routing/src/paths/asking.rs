@@ -25,6 +25,7 @@ use super::{
     metrics, network_time, node_list,
     reaction::{Event, Then, read_sealed},
     state::Trip,
+    supply::Supply,
 };
 
 /// Nodes that are asked for the time (onion-requests §7), and how long that may take.
@@ -242,7 +243,13 @@ impl Client {
     }
 
     /// What a try means for its request, after everyone concerned got what they deserve.
-    async fn judge(self: &Rc<Self>, aim: &Aim, trip: &Trip, outcome: Outcome, course: &mut Course) -> Verdict {
+    async fn judge(
+        self: &Rc<Self>,
+        aim: &Aim,
+        trip: &Trip,
+        outcome: Outcome,
+        course: &mut Course,
+    ) -> Verdict {
         match outcome {
             Outcome::Local(error) => Verdict::Fail(error),
             Outcome::OutOfTime => Verdict::Again,
@@ -285,10 +292,11 @@ impl Client {
                     return Verdict::Fail(Error::NoNodeReachable);
                 }
                 match self.resupply().await {
-                    Ok(()) => {
+                    Ok(Supply::Fetched) => {
                         course.shunned.guards.clear();
                         Verdict::Again
                     }
+                    Ok(Supply::Fresh) => Verdict::Fail(Error::NoNodeReachable),
                     Err(error) => Verdict::Fail(error),
                 }
             }
@@ -305,6 +313,14 @@ impl Client {
     ) -> Verdict {
         if matches!(aim, Aim::Node(_)) {
             return Verdict::Answer(Answer::Node(reply));
+        }
+        if matches!(aim, Aim::Any) && reply.status != 200 {
+            // Any other node may do as well.
+            course.keep(reply);
+            return match course.is_enough() {
+                Some(reply) => Verdict::Answer(Answer::Node(reply)),
+                None => Verdict::Again,
+            };
         }
         match then {
             Then::SetClock => self.set_clock(course.left(self.now())).await,
@@ -329,15 +345,9 @@ impl Client {
     }
 
     /// Reads a node's answer for what it says of the node, the path and the time.
-    fn read_node(
-        self: &Rc<Self>,
-        trip: &Trip,
-        status: u16,
-        body: &Value,
-        round_trip: Duration,
-    ) -> Then {
+    fn read_node(self: &Rc<Self>, trip: &Trip, status: u16, body: &Value, round_trip: Duration) -> Then {
         let node = trip.destination.unwrap_or(trip.choice.hops[0]);
-        let event = read_sealed(status, body, self.state.borrow().has_complained(&node));
+        let event = read_sealed(status, body, self.state.borrow().has_complained(&node, self.now()));
         let then = self.settle(trip, &event);
         if let Some(offset) = network_time::offset(body, round_trip, self.ctx.clock().now_ms()) {
             let mut state = self.state.borrow_mut();

@@ -22,6 +22,8 @@ use super::{
     selection::Rules,
     single_flight::SingleFlight,
     state::{State, Terms, Trip},
+    supply::Supply,
+    topology::Shunned,
 };
 use crate::config::{FirstHop, Network};
 
@@ -44,7 +46,7 @@ pub(super) struct Client {
 #[derive(Default)]
 pub(super) struct Jobs {
     /// Fetching the node list from seeds.
-    pub(super) supply: SingleFlight<Result<(), Error>>,
+    pub(super) supply: SingleFlight<Result<Supply, Error>>,
     /// Building one path; true when there was one to build.
     pub(super) build: SingleFlight<bool>,
     pub(super) is_building: Cell<bool>,
@@ -100,7 +102,7 @@ impl Client {
     }
 
     /// The way for a request, out of what is known now.
-    pub(super) fn choose(&self, destination: Option<PublicKey>, shunned: &super::topology::Shunned) -> Option<Trip> {
+    pub(super) fn choose(&self, destination: Option<PublicKey>, shunned: &Shunned) -> Option<Trip> {
         self.state.borrow().choose(destination, shunned, self.now(), &*self.entropy())
     }
 

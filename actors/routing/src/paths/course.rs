@@ -40,6 +40,7 @@ pub(super) struct Course {
     n_redirections: usize,
     n_gone: usize,
     n_unreachable: usize,
+    is_guard_at_fault: bool,
     last: String,
     /// Did any guard answer?
     was_heard: bool,
@@ -61,6 +62,7 @@ impl Course {
             n_redirections: 0,
             n_gone: 0,
             n_unreachable: 0,
+            is_guard_at_fault: false,
             last: "nothing was sent".to_owned(),
             was_heard: false,
         }
@@ -70,8 +72,11 @@ impl Course {
         self.ends.saturating_sub(now)
     }
 
-    /// How long to wait before the next try.
+    /// How long to wait before the next try. Another guard needs no patience.
     pub(super) fn next_pause(&mut self) -> Duration {
+        if self.is_guard_at_fault {
+            return FIRST_PAUSE;
+        }
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);
         pause
@@ -86,7 +91,8 @@ impl Course {
     /// A try ended without an answer.
     pub(super) fn note(&mut self, trip: &Trip, event: &Event) {
         self.last = phrase(event);
-        if *event == Event::GuardUnreachable {
+        self.is_guard_at_fault = *event == Event::GuardUnreachable;
+        if self.is_guard_at_fault {
             self.shunned.guards.insert(trip.guard().ed25519);
             self.n_unreachable += 1;
         } else {
@@ -110,6 +116,7 @@ impl Course {
     /// A destination answered that it failed; the answer is kept for want of a better one.
     pub(super) fn keep(&mut self, reply: NodeReply) {
         self.was_heard = true;
+        self.is_guard_at_fault = false;
         self.n_failures += 1;
         self.last = format!("the destination failed with status {}", reply.status);
         self.kept = Some(reply);
@@ -123,6 +130,7 @@ impl Course {
     /// A destination sent the request elsewhere; false when that was too often.
     pub(super) fn redirect(&mut self) -> bool {
         self.was_heard = true;
+        self.is_guard_at_fault = false;
         self.n_redirections += 1;
         self.n_redirections <= MOST_REDIRECTIONS
     }
@@ -191,6 +199,8 @@ mod tests {
         let pauses: Vec<_> = (0..8).map(|_| course.next_pause().as_millis()).collect();
 
         assert_eq!(pauses, [50, 100, 200, 400, 800, 1600, 2000, 2000]);
+        course.note(&trip(1), &Event::GuardUnreachable);
+        assert_eq!(course.next_pause().as_millis(), 50);
         assert_eq!(course.left(NOW + Duration::from_secs(4)), Duration::from_secs(6));
         assert_eq!(course.left(NOW + Duration::from_secs(14)), Duration::ZERO);
     }
@@ -209,7 +219,9 @@ mod tests {
         let mut heard = course();
         heard.note(&trip(1), &Event::GuardUnreachable);
         heard.note(&trip(2), &Event::PathTimedOut);
-        let Err(Error::NoAnswer { within_ms: 10_000, last }) = heard.out_of_time() else { panic!("heard of guard 2") };
+        let Err(Error::NoAnswer { within_ms: 10_000, last }) = heard.out_of_time() else {
+            panic!("heard of guard 2")
+        };
         assert_eq!(last, "the path did not answer in time");
     }
 

@@ -4,10 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::Value;
-use starling_contracts::{
-    routing::Error,
-    transport::Error as TransportError,
-};
+use starling_contracts::{routing::Error, transport::Error as TransportError};
 use starling_kernel::{Actor as _, CallError, Context, PoolError};
 use starling_protocol::onion::{self, Destination, Hop, ReplyBody, ReplyKey};
 

@@ -20,8 +20,16 @@ const STANDING: &str = "routing_paths_standing";
 const CLOCK_OFFSET: &str = "routing_paths_clock_offset_seconds";
 
 const OUTCOMES: [&str; 6] = ["answered", "no_answer", "refused", "unreadable", "no_nodes", "failed"];
-const TRY_OUTCOMES: [&str; 8] =
-    ["answered", "guard_unreachable", "gone", "not_ready", "timed_out", "refused", "unreadable", "destination_failed"];
+const TRY_OUTCOMES: [&str; 8] = [
+    "answered",
+    "guard_unreachable",
+    "gone",
+    "not_ready",
+    "timed_out",
+    "refused",
+    "unreadable",
+    "destination_failed",
+];
 const BLAMED: [&str; 4] = ["node_struck", "path_struck", "node_dropped", "guard_suspected"];
 
 /// Where a node list came from.
@@ -44,7 +52,11 @@ impl Source {
 
 /// Describes the series and makes them visible at zero.
 pub(super) fn register() {
-    describe_counter!(REQUESTS, Unit::Count, "Requests that were to go through the onion network, by outcome.");
+    describe_counter!(
+        REQUESTS,
+        Unit::Count,
+        "Requests that were to go through the onion network, by outcome."
+    );
     describe_histogram!(REQUEST_DURATION, Unit::Seconds, "Time until a request was answered or given up.");
     describe_counter!(TRIES, Unit::Count, "Single tries of requests, by how each ended.");
     describe_counter!(RETRIES, Unit::Count, "Tries after the first of a request.");

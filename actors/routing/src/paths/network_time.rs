@@ -106,7 +106,9 @@ mod tests {
 
     #[test]
     fn what_tells_no_time_tells_no_offset() {
-        for body in [json!("text"), json!({}), json!({ "t": "12" }), json!({ "t": -1 }), json!({ "t": u64::MAX })] {
+        for body in
+            [json!("text"), json!({}), json!({ "t": "12" }), json!({ "t": -1 }), json!({ "t": u64::MAX })]
+        {
             check(body, 0, None);
         }
         check(json!({ "t": 10_000 }), 10_001, None);

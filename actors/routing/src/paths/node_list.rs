@@ -126,7 +126,10 @@ pub(super) fn agreed(lists: &[Vec<ServiceNode>]) -> Vec<ServiceNode> {
             told.entry((key, address)).or_insert((0, node)).0 += 1;
         }
     }
-    told.into_values().filter(|(witnesses, _)| *witnesses >= WITNESSES).map(|(_, node)| node.clone()).collect()
+    told.into_values()
+        .filter(|(witnesses, _)| *witnesses >= WITNESSES)
+        .map(|(_, node)| node.clone())
+        .collect()
 }
 
 #[cfg(test)]

@@ -156,7 +156,8 @@ mod tests {
                 .expect("there are enough");
             assert_eq!(BTreeSet::from(hops), BTreeSet::from([key(4), key(5)]));
         }
-        let none = RULES.hops_behind(&key(1), &pool, &BTreeSet::from([key(5), key(6)]), &SeededEntropy::new(0));
+        let none =
+            RULES.hops_behind(&key(1), &pool, &BTreeSet::from([key(5), key(6)]), &SeededEntropy::new(0));
         assert_eq!(none, None, "too few subnets are left");
     }
 
@@ -179,7 +180,8 @@ mod tests {
 
         let lone = (0..300)
             .filter(|seed| {
-                RULES.next_hop(&[key(1)], &pool, &BTreeSet::new(), &SeededEntropy::new(*seed)) == Some(key(21))
+                RULES.next_hop(&[key(1)], &pool, &BTreeSet::new(), &SeededEntropy::new(*seed))
+                    == Some(key(21))
             })
             .count();
 

@@ -19,6 +19,9 @@ use super::{
     topology::{Choice, Hops, N_HOPS, Plan, Shunned, Topology},
 };
 
+/// How long it is remembered that a node found the clock wrong.
+const COMPLAINTS_LAST: Duration = Duration::from_secs(10 * 60);
+
 /// The times and numbers that decide.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
@@ -61,8 +64,8 @@ pub(super) struct State {
     suspects: BTreeSet<PublicKey>,
     /// Guards that did not answer, and until when they lead no path.
     resting: BTreeMap<PublicKey, Duration>,
-    /// Nodes that found the clock wrong, since it was last right for them.
-    complained: BTreeSet<PublicKey>,
+    /// Nodes that found the clock wrong, and until when that is remembered.
+    complained: BTreeMap<PublicKey, Duration>,
     /// When the node list was last fetched, Unix milliseconds.
     refreshed_at_ms: u64,
     /// Grows with every change that is worth saving.
@@ -90,7 +93,7 @@ impl State {
             topology,
             suspects: BTreeSet::new(),
             resting: BTreeMap::new(),
-            complained: BTreeSet::new(),
+            complained: BTreeMap::new(),
             refreshed_at_ms,
             revision: 0,
         }
@@ -236,9 +239,9 @@ impl State {
         struck.len()
     }
 
-    /// Has this node found the clock wrong before?
-    pub(super) fn has_complained(&self, node: &PublicKey) -> bool {
-        self.complained.contains(node)
+    /// Has this node found the clock wrong not long ago, so that it was measured since?
+    pub(super) fn has_complained(&self, node: &PublicKey, now: Duration) -> bool {
+        self.complained.get(node).is_some_and(|until| *until > now)
     }
 
     /// Blames whoever is to blame for an event (onion-requests §7).
@@ -252,7 +255,8 @@ impl State {
     ) {
         let destination = trip.destination;
         if matches!(event, Event::ClockOff { .. }) {
-            self.complained.extend(destination);
+            self.complained.retain(|_, until| *until > now);
+            self.complained.extend(destination.map(|node| (node, now + COMPLAINTS_LAST)));
         }
         match blame {
             Blame::Praise => self.praise(event, trip),
@@ -284,7 +288,6 @@ impl State {
         }
         if let (Event::Answered, Some(destination)) = (event, &trip.destination) {
             self.pool.forgive(destination);
-            self.complained.remove(destination);
         }
     }
 

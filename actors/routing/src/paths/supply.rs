@@ -36,23 +36,35 @@ const REFRESH_GAP: Duration = Duration::from_secs(60);
 const N_ASKED: usize = 3;
 const ASKED_WITHIN: Duration = Duration::from_secs(20);
 
+/// What came of asking for the list from seeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Supply {
+    /// It was fetched.
+    Fetched,
+    /// It had just been.
+    Fresh,
+}
+
 impl Client {
     /// Makes sure that there are nodes at all.
     pub(super) async fn supplied(self: &Rc<Self>) -> Result<(), Error> {
-        if self.state.borrow().pool.len() > 0 { Ok(()) } else { self.resupply().await }
+        if self.state.borrow().pool.len() == 0 {
+            self.resupply().await?;
+        }
+        Ok(())
     }
 
     /// Fetches the list from the seeds, unless that has just been done.
-    pub(super) async fn resupply(self: &Rc<Self>) -> Result<(), Error> {
+    pub(super) async fn resupply(self: &Rc<Self>) -> Result<Supply, Error> {
         let is_fresh = self.jobs.supplied_at.get().is_some_and(|at| self.now().saturating_sub(at) < FRESH);
         if is_fresh {
-            return Ok(());
+            return Ok(Supply::Fresh);
         }
         let client = Rc::clone(self);
         self.jobs.supply.join(|| async move { client.fetch_from_seeds().await }).await
     }
 
-    async fn fetch_from_seeds(self: Rc<Self>) -> Result<(), Error> {
+    async fn fetch_from_seeds(self: Rc<Self>) -> Result<Supply, Error> {
         for round in 0..SEED_ROUNDS {
             if round > 0 {
                 self.ctx.clock().sleep(ROUND_PAUSE).await;
@@ -62,7 +74,7 @@ impl Client {
             if let Some(nodes) = found {
                 self.jobs.supplied_at.set(Some(self.now()));
                 self.take_over(nodes, Source::Seed);
-                return Ok(());
+                return Ok(Supply::Fetched);
             }
         }
         warn!(seeds = self.network.seeds.len(), "no seed told a node list");
@@ -115,7 +127,8 @@ impl Client {
             }
         };
         let kind = answer.content_type.as_deref().unwrap_or_default();
-        let is_json = kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+        let is_json =
+            kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
         if answer.status != 200 || !is_json {
             debug!(status = answer.status, is_json, "a seed answered something else than a node list");
             return None;

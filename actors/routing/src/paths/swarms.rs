@@ -110,7 +110,11 @@ mod tests {
 
         swarms.remove_member(&account(1), &key(2));
 
-        assert_eq!(swarms.get(&account(1), NOW).map(|swarm| swarm.members.len()), Some(2), "it was just asked for");
+        assert_eq!(
+            swarms.get(&account(1), NOW).map(|swarm| swarm.members.len()),
+            Some(2),
+            "it was just asked for"
+        );
         assert_eq!(swarms.get(&account(1), LATER), None);
         assert_eq!(swarms.remains(&account(1)).map(|swarm| swarm.members.len()), Some(2));
     }

@@ -150,7 +150,8 @@ impl Topology {
         resting: &BTreeSet<PublicKey>,
         entropy: &dyn Entropy,
     ) -> Option<Choice> {
-        let is_led = |path: &&Path| !shunned.guards.contains(&path.hops[0]) && !resting.contains(&path.hops[0]);
+        let is_led =
+            |path: &&Path| !shunned.guards.contains(&path.hops[0]) && !resting.contains(&path.hops[0]);
         let mut led: Vec<_> = self.standing.iter().filter(is_led).collect();
         entropy.shuffle(&mut led);
         led.sort_by_key(|path| (shunned.paths.contains(&path.id), path.strikes));

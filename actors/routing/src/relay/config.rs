@@ -22,7 +22,10 @@ impl RelayConfig {
     /// What the keys mean, for the example file.
     pub const NOTES: &'static [Note] = &[
         Note::new("hop_within", "How long the next node may take, with everything behind it."),
-        Note::new("max_backlog", "Requests that may be under way to one next node; more are refused as congested."),
+        Note::new(
+            "max_backlog",
+            "Requests that may be under way to one next node; more are refused as congested.",
+        ),
     ];
 
     /// Checks what types cannot.

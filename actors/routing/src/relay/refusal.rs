@@ -59,7 +59,9 @@ impl Refusal {
     /// What a failed call of the next node means to the client.
     pub(super) fn from_call(next: PublicKey, error: &transport::Error) -> Self {
         match error {
-            transport::Error::TimedOut { .. } | transport::Error::Call(CallError::Late { .. }) => Self::TimedOut,
+            transport::Error::TimedOut { .. } | transport::Error::Call(CallError::Late { .. }) => {
+                Self::TimedOut
+            }
             transport::Error::Call(CallError::Busy { .. }) => Self::Congested,
             transport::Error::TooLarge { what: "answer", .. } => Self::BadAnswer,
             _ => Self::Unreachable(next),

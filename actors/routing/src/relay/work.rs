@@ -16,7 +16,9 @@ use starling_protocol::{
         ed25519::{self, PublicKey},
         x25519,
     },
-    onion::{self, Cipher, Forward, HopNumber, Inner, PeelError, ReplyBody, ReplySeal, peel::outer, relay_url},
+    onion::{
+        self, Cipher, Forward, HopNumber, Inner, PeelError, ReplyBody, ReplySeal, peel::outer, relay_url,
+    },
     peer_wire,
 };
 use tracing::debug;
@@ -146,7 +148,9 @@ impl Work {
                 }
                 Err(PeelError::InvalidJson(reply)) => {
                     metrics::ended(End::Invalid);
-                    return self.seal(400, ReplyBody::Text("Invalid json".to_owned()), Form::ERROR, reply).await;
+                    return self
+                        .seal(400, ReplyBody::Text("Invalid json".to_owned()), Form::ERROR, reply)
+                        .await;
                 }
                 Err(_) => return Err(Refusal::Ciphertext),
             };

@@ -91,7 +91,10 @@ impl Case {
             is_text,
             key,
             decrypted: case["response_decrypted"].get("json").cloned(),
-            web_server: case.get("web_server_received").and_then(Value::as_array).is_some_and(|all| !all.is_empty()),
+            web_server: case
+                .get("web_server_received")
+                .and_then(Value::as_array)
+                .is_some_and(|all| !all.is_empty()),
         }
     }
 
@@ -100,7 +103,8 @@ impl Case {
         let Some(decrypted) = &self.decrypted else {
             return Ok(Answer { status: 599, body: Body::Text("nobody should ask".to_owned()) });
         };
-        let status = decrypted["status"].as_u64().and_then(|status| status.try_into().ok()).expect("a status");
+        let status =
+            decrypted["status"].as_u64().and_then(|status| status.try_into().ok()).expect("a status");
         let body = match &decrypted["body"] {
             Value::String(text) => match serde_json::from_str::<Value>(text) {
                 Ok(object @ Value::Object(_)) => Body::Json(object),

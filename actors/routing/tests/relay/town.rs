@@ -61,7 +61,9 @@ impl Town {
                 .io_threads(1)
                 .cpu_threads(1)
                 .actor(Spec::new(move |_| ready(Ledger { list: list.clone() })).serves::<CurrentNodeList>())
-                .actor(Spec::new(move |_| ready(Clerk { storage: Arc::clone(&storage) })).serves::<ServeRpc>())
+                .actor(
+                    Spec::new(move |_| ready(Clerk { storage: Arc::clone(&storage) })).serves::<ServeRpc>(),
+                )
                 .actor(
                     Spec::new(move |_| ready(Carrier { own, post: Arc::clone(&post) })).serves::<CallPeer>(),
                 )
@@ -75,7 +77,11 @@ impl Town {
     }
 
     /// Sends a question to one node.
-    pub(crate) async fn ask<M: Message>(&self, node: &ed25519::PublicKey, message: M) -> Result<M::Reply, M::Error> {
+    pub(crate) async fn ask<M: Message>(
+        &self,
+        node: &ed25519::PublicKey,
+        message: M,
+    ) -> Result<M::Reply, M::Error> {
         self.nodes[node].ask(message).await
     }
 
@@ -168,7 +174,11 @@ impl Actor for Clerk {
 }
 
 impl Handler<ServeRpc> for Clerk {
-    fn handle(&mut self, ServeRpc { envelope }: ServeRpc, _: &Context) -> Task<Result<Answer, storage::Error>> {
+    fn handle(
+        &mut self,
+        ServeRpc { envelope }: ServeRpc,
+        _: &Context,
+    ) -> Task<Result<Answer, storage::Error>> {
         *self.storage.heard.lock().expect("not poisoned") = envelope;
         let answer = self.storage.answer.lock().expect("not poisoned").clone();
         done(answer.expect("the test said what to answer"))

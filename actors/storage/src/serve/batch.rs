@@ -9,7 +9,7 @@ use starling_contracts::{
     node::COMPATIBLE_VERSION,
     storage::{Answer, Body, Error},
 };
-use starling_protocol::storage::request::{Batch, BatchOrder, IfElse, NodeFacts, Request};
+use starling_protocol::storage::request::{Batch, BatchOrder, IfElse, NodeFacts, Request, Store};
 
 use super::{Server, Step};
 use crate::answers::{failure, json_answer};
@@ -27,9 +27,8 @@ impl Server {
     async fn all(&self, requests: Vec<Request>) -> Vec<Json> {
         let mut steps = Vec::with_capacity(requests.len());
         for request in requests {
-            // The store keeps the order of writes by itself. Only what reads has to wait for what was written before, and
-            // every check but that of a plain store may read.
-            if !matches!(request, Request::Store(_)) {
+            // The store keeps the order of writes by itself; only what reads has to wait for what was written before.
+            if may_read(&request) {
                 settle_all(&mut steps).await;
             }
             let method = request.method();
@@ -72,6 +71,13 @@ impl Server {
         }
         Ok(json_answer(200, Json::Object(body)))
     }
+}
+
+/// Everything but a store that its owner, or nobody, signed: of a subaccount it is looked up whether it was revoked.
+fn may_read(request: &Request) -> bool {
+    let is_delegated =
+        |store: &Store| store.credentials.is_some_and(|credentials| credentials.subaccount.is_some());
+    !matches!(request, Request::Store(store) if !is_delegated(store))
 }
 
 async fn settle_all(steps: &mut [(&'static str, Result<Step, Error>)]) {

@@ -1,7 +1,7 @@
 //! `batch`, `sequence`, `ifelse`, and the questions that any node answers.
 
 use serde_json::{Value as Json, json};
-use starling_protocol::storage::request::Request;
+use starling_protocol::storage::{request::Request, subaccount::Access};
 
 use crate::{
     house::{House, NOW, Plan},
@@ -35,6 +35,23 @@ async fn each_part_of_a_batch_sees_what_those_before_it_did() {
         ["results"],
         "each part has its own time"
     );
+}
+
+#[tokio::test]
+async fn a_revocation_holds_from_the_next_part_on() {
+    let house = House::single().await;
+    let group = Client::group(1);
+    let member = group.delegate(9, Access::READ.and(Access::WRITE));
+    let requests = [
+        member.resign(group.store(11, b"in", NOW)),
+        group.revoke(&[member.signed.token], NOW),
+        member.resign(group.store(11, b"out", NOW)),
+    ];
+
+    let body = house.rpc(0, "batch", parts(&requests)).await.ok();
+
+    let codes: Vec<_> = body["results"].as_array().unwrap().iter().map(|result| &result["code"]).collect();
+    assert_eq!(codes, [&json!(200), &json!(200), &json!(401)]);
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ async fn the_pause_before_a_restart_doubles() {
             kernel.ask(panics::<0>()).await.unwrap_err();
             until(|| clock.sleepers() == 1).await;
             assert_eq!(kernel.unready(), [("worker-0", "starting".to_owned())]);
+            assert!(kernel.observe().await[0].state.is_null(), "nobody waits for it to be looked at");
 
             clock.advance(Duration::from_millis(pause * 1000 - 1));
             assert_eq!(clock.sleepers(), 1, "not before its time");

@@ -398,3 +398,60 @@ async fn a_start_within_a_kernel_and_a_stop_leave_no_deadline_behind() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_blocked_thread_holds_up_the_stop_for_a_second_and_no_longer() {
+    soon(async {
+        let clock = ManualClock::at(0);
+        let kernel =
+            Kernel::builder().clock(Arc::new(clock.clone())).actor(spec::<0>()).start().await.unwrap();
+        let (release, blocked) = std::sync::mpsc::sync_channel::<()>(1);
+        let (began, begun) = std::sync::mpsc::sync_channel::<()>(1);
+        let mut asked = Box::pin(kernel.ask(does::<0>(move |_, _| {
+            let _ = began.send(());
+            let _ = blocked.recv();
+            done(Ok(0))
+        })));
+        assert!(futures::poll!(&mut asked).is_pending());
+        begun.recv().unwrap();
+        let mut stopping = Box::pin(kernel.stop());
+        assert!(futures::poll!(&mut stopping).is_pending());
+
+        clock.advance(bounds().drain_within);
+        assert!(futures::poll!(&mut stopping).is_pending());
+        clock.advance(Duration::from_secs(1));
+
+        assert_eq!(stopping.await, ["worker-0"]);
+        release.send(()).unwrap();
+        assert!(matches!(asked.await, Ok(0) | Err(CallError::Lost { .. })), "it is answered even so");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_actor_that_drains_cannot_ask_itself() {
+    soon(async {
+        let kernel = Kernel::builder().actor(spec::<0>()).start().await.unwrap();
+        let gate = Gate::closed();
+        let asks_itself = {
+            let gate = gate.clone();
+            does::<0>(move |_, ctx| {
+                let itself = ctx.recipient::<Do<0>>();
+                task(async move {
+                    gate.passed().await;
+                    itself.ask(add::<0>(1)).await
+                })
+            })
+        };
+        let mut asked = Box::pin(kernel.ask(asks_itself));
+        assert!(futures::poll!(&mut asked).is_pending());
+        let mut stopping = Box::pin(kernel.stop());
+        assert!(futures::poll!(&mut stopping).is_pending());
+
+        gate.open();
+
+        assert_eq!(asked.await, Err(STOPPING));
+        assert!(stopping.await.is_empty());
+    })
+    .await;
+}

@@ -66,9 +66,10 @@ pub(crate) fn idle<const N: usize>() -> Worker<N> {
     Worker { sum: 0, at_drain: None, at_observe: None, holds: None }
 }
 
-/// Small bounds: a test of a bound should not need a thousand messages.
+/// Small bounds: a test of a bound should not need a thousand messages, nor one of a restart a second.
 pub(crate) fn bounds() -> Bounds {
-    Bounds { mailbox_capacity: 64, concurrency: 4, ..Bounds::default() }
+    let restart_backoff = Duration::from_millis(1);
+    Bounds { mailbox_capacity: 64, concurrency: 4, restart_backoff, ..Bounds::default() }
 }
 
 /// A worker as most tests want it.

@@ -39,12 +39,8 @@ fn seeds_and_nodes_are_asked_as_the_spec_says() {
 
 #[test]
 fn a_listed_node_is_read_whole() {
-    let expected = ServiceNode {
-        swarm: SwarmId::UNASSIGNED,
-        version: [0; 3],
-        requested_unlock_height: 7,
-        ..node(1)
-    };
+    let expected =
+        ServiceNode { swarm: SwarmId::UNASSIGNED, version: [0; 3], requested_unlock_height: 7, ..node(1) };
     assert_eq!(parse_list(&answer(vec![listed(&node(1))])), Some(vec![expected.clone()]));
 
     let mut of_older_software = listed(&node(1));
@@ -88,7 +84,9 @@ fn nodes_that_cannot_be_used_are_left_out() {
 
 #[test]
 fn what_is_no_list_is_none() {
-    for value in [json!(null), json!({}), json!({ "result": [] }), json!({ "result": { "service_node_states": 1 } })] {
+    for value in
+        [json!(null), json!({}), json!({ "result": [] }), json!({ "result": { "service_node_states": 1 } })]
+    {
         assert_eq!(parse_list(&value), None, "{value}");
     }
     assert_eq!(parse_list(&answer(vec![])), Some(vec![]));
@@ -109,13 +107,8 @@ fn a_swarm_is_read_with_its_members() {
     let swarm = parse_swarm(&answer).expect("it is a swarm");
 
     assert_eq!(swarm.id, SwarmId(0x4fff_ffff_ffff_ffff));
-    let expected = ServiceNode {
-        omq_port: 22020,
-        libp2p_port: 0,
-        swarm: swarm.id,
-        version: [0; 3],
-        ..node(1)
-    };
+    let expected =
+        ServiceNode { omq_port: 22020, libp2p_port: 0, swarm: swarm.id, version: [0; 3], ..node(1) };
     assert_eq!(swarm.members, [expected]);
     for value in [json!({}), json!({ "snodes": [], "swarm": 5 }), json!({ "snodes": [], "swarm": "g" })] {
         assert_eq!(parse_swarm(&value), None, "{value}");

@@ -23,6 +23,7 @@ use crate::{
     exit::Failure,
     logging,
     output::Output,
+    settings,
     signals::Signals,
 };
 
@@ -31,10 +32,8 @@ const FEWEST_FOR_DEMO: u16 = 4;
 
 pub(crate) async fn devnet(global: &Global, options: &Devnet) -> Result<(), Failure> {
     check(global, options)?;
-    logging::start(starling::config::Log {
-        level: if global.verbose { Default::default() } else { starling::config::LogLevel::Off },
-        ..Default::default()
-    });
+    // What is wrong with an -O is told here, before every node stumbles over it.
+    logging::start_if_wanted(&settings::load(global)?, global.verbose);
     let mut signals = Signals::listen()?;
     let reporter = Reporter::new(Output::new(global.json));
     let place = Place::open(options.dir.as_deref(), options.keep)?;

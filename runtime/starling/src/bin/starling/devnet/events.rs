@@ -110,11 +110,15 @@ pub(crate) struct Stopped {
 /// Tells events in the form that was asked for.
 pub(crate) struct Reporter {
     output: Output,
+    /// This program, as it can be called again; looked up before somebody replaces the file.
+    program: String,
 }
 
 impl Reporter {
     pub(crate) fn new(output: Output) -> Self {
-        Self { output }
+        let program =
+            std::env::current_exe().map_or_else(|_| "starling".to_owned(), |path| path.display().to_string());
+        Self { output, program }
     }
 
     /// Tells people something that is no event.
@@ -194,8 +198,7 @@ impl Reporter {
         if self.output.is_json() {
             return Ok(());
         }
-        let program =
-            std::env::current_exe().map_or_else(|_| "starling".to_owned(), |path| path.display().to_string());
+        let program = &self.program;
         let command = |folder: &str, rest: &str| {
             format!(
                 "  {program} --network {} --data-dir {} {rest}",
