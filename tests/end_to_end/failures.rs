@@ -65,6 +65,7 @@ async fn acknowledged_messages_survive(first_hop: &str, total: usize) {
         Runtime::builder()
             .config_file(devnet.network())
             .set("runtime.roles", "[\"client\"]")
+            .set("gateway.operator", "127.0.0.1:0")
             .set("runtime.data_dir", &format!("{:?}", folder.path().join(name)))
             .set("transport.first_hop", &format!("{first_hop:?}"))
             .start()

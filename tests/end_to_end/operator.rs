@@ -94,7 +94,7 @@ async fn readiness_tells_why_not_and_metrics_start_at_zero() {
     let (_, metrics) = get(&node, "/metrics").await;
     for start in [
         "starling_actor_restarts_total{actor=\"storage\"}",
-        "starling_actor_handled_total{actor=\"relay\"",
+        "starling_actor_handled_total{actor=\"relay\",message=\"enter_onion\"}",
         "starling_actor_mailbox_depth{actor=\"swarm\"}",
         "starling_actor_refused_total{actor=\"storage\"}",
     ] {

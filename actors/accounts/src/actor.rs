@@ -91,7 +91,7 @@ impl Handler<CreateAccount> for Accounts {
         let entropy = Arc::clone(ctx.entropy());
         let name_updated_at = ctx.clock().now_ms() / 1000;
         self.answer::<CreateAccount>(ctx, move |store| {
-            let name = display_name(name, profile.as_str())?;
+            let name = display_name(name)?;
             let seed = Zeroizing::new(entropy.bytes::<16>());
             let record = Record { profile, name, name_updated_at, seed };
             store.add(&record, entropy.as_ref())?;
@@ -106,7 +106,7 @@ impl Handler<RestoreAccount> for Accounts {
         let entropy = Arc::clone(ctx.entropy());
         self.answer::<RestoreAccount>(ctx, move |store| {
             let RestoreAccount { profile, name, recovery } = restore;
-            let name = display_name(name, profile.as_str())?;
+            let name = display_name(name)?;
             let password: RecoveryPassword = recovery
                 .parse()
                 .map_err(|error: starling_protocol::mnemonic::Error| Error::BadRecovery(error.to_string()))?;
@@ -162,9 +162,10 @@ impl Handler<UnlockAccount> for Accounts {
     }
 }
 
-fn display_name(given: Option<String>, fallback: &str) -> Result<String, Error> {
-    let name = given.as_deref().unwrap_or(fallback);
-    clean_display_name(name).map_err(|error| Error::BadName(error.to_string()))
+/// Without a given name the account has none: the profile's is a local matter and is not to travel with messages.
+fn display_name(given: Option<String>) -> Result<String, Error> {
+    let Some(name) = given else { return Ok(String::new()) };
+    clean_display_name(&name).map_err(|error| Error::BadName(error.to_string()))
 }
 
 fn recovery(record: &Record) -> Zeroizing<String> {

@@ -63,7 +63,7 @@ async fn accounts_survive_a_restart_and_are_listed_by_profile() {
     let listed = kernel.ask(ListAccounts).await.unwrap();
 
     assert_eq!(listed, [alice.account.clone(), bob.account.clone()]);
-    assert_eq!((alice.account.name.as_str(), bob.account.name.as_str()), ("Alice L.", "bob"));
+    assert_eq!((alice.account.name.as_str(), bob.account.name.as_str()), ("Alice L.", ""));
     assert_eq!(kernel.ask(ShowAccount { profile: profile("bob") }).await.unwrap(), bob.account);
     assert_eq!(kernel.ask(RevealRecovery { profile: profile("bob") }).await.unwrap(), bob.recovery);
     kernel.stop().await;

@@ -82,6 +82,9 @@ fn text_content(secrets: &AccountSecrets, body: &str, sent_at: u64) -> Result<Co
         TextError::TooLong { got, limit } => Error::TooManyCharacters { got, limit },
         _ => Error::Empty,
     })?;
+    if secrets.account.name.is_empty() {
+        return Ok(text.into_content());
+    }
     let profile = Profile {
         name: secrets.account.name.clone(),
         picture: None,

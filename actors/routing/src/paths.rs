@@ -17,6 +17,7 @@ mod config;
 mod course;
 mod exchange;
 mod first_hop;
+mod lookup;
 mod metrics;
 mod network_time;
 mod node_list;

@@ -65,7 +65,7 @@ pub struct BadProfile {
 pub struct CreateAccount {
     /// Its local name; must be free.
     pub profile: Profile,
-    /// The display name, to be cleaned by identity §4; the profile's name when absent.
+    /// The display name that contacts see, to be cleaned by identity §4; none when absent.
     pub name: Option<String>,
 }
 message!(CreateAccount => Created, Error, "create_account");
@@ -84,7 +84,7 @@ pub struct Created {
 pub struct RestoreAccount {
     /// Its local name; must be free.
     pub profile: Profile,
-    /// The display name; the profile's name when absent.
+    /// The display name that contacts see; none when absent.
     pub name: Option<String>,
     /// The recovery password as typed.
     pub recovery: Zeroizing<String>,
@@ -104,7 +104,7 @@ pub struct Account {
     pub id: AccountId,
     /// Its local name.
     pub profile: Profile,
-    /// Its display name.
+    /// The display name that contacts see; empty when it has none.
     pub name: String,
 }
 

@@ -298,7 +298,7 @@ impl<A: Actor> Cell<A> {
     /// Begins what may be begun; closes when everything accepted is finished.
     fn pump(&mut self, ctx: &mut actix::Context<Self>) {
         // While the actor is made the alarm is left to ring: it is heard as soon as there is something to replace.
-        if matches!(self.stage, Stage::Running(_)) && self.alarm.take(self.incarnation) {
+        if matches!(self.stage, Stage::Running(_)) && self.alarm.is_rung(self.incarnation) {
             self.broken(ctx);
         }
         while self.work.len() < self.bounds.concurrency {

@@ -1,7 +1,7 @@
 //! The door for stored messages: tells wire versions apart, opens what it can, keeps what it cannot (messages §18).
 //!
-//! Each wire version is a [`Codec`]; the list of them is the only place that a new version is added to. What no codec
-//! claims comes back as [`Decoded::Unsupported`] with all its bytes, so that a client can keep it, show a placeholder,
+//! Each wire version is a [`Codec`]; the list of them is the only place that a new version is added to. What names a
+//! version that no codec claims comes back as [`Decoded::Unsupported`] with all its bytes, so that a client can keep it, show a placeholder,
 //! and read it again once it has learned the version.
 
 mod error;
@@ -65,7 +65,7 @@ pub struct Outgoing {
 pub enum Decoded {
     /// A message whose sender is proven and whose content passed the rules of messages §8 and §9.
     Message(Box<Incoming>),
-    /// A version that cannot be read yet, or no version at all: keep it and show a placeholder.
+    /// A version that cannot be read yet: keep it and show a placeholder.
     Unsupported {
         /// What it seems to be.
         version: Version,
@@ -88,6 +88,8 @@ pub fn decode(data: &[u8], recipient: &AccountKeys) -> Decoded {
             Ok(message) => Decoded::Message(Box::new(message)),
             Err(ignored) => Decoded::Ignored(ignored),
         },
+        // Bytes that name no version are no message of anybody: kept, they would be a way to fill inboxes with placeholders.
+        None if version == Version::Unknown => Decoded::Ignored(Ignored::NoVersion),
         None => Decoded::Unsupported { version, raw: data.to_vec() },
     }
 }

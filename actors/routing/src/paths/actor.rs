@@ -63,9 +63,8 @@ async fn start(
     };
     if is_empty {
         ctx.not_ready("no service node is known yet");
-        // A failure is logged where it happens, and tried again with the first request.
         let client = Rc::clone(&client);
-        ctx.spawn(async move { drop(client.supplied().await) });
+        ctx.spawn(async move { client.supply_at_last().await });
     } else {
         client.keep_up();
         if is_stale {

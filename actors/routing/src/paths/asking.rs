@@ -22,15 +22,11 @@ use super::{
     client::Client,
     course::Course,
     exchange::Outcome,
-    metrics, network_time, node_list,
+    metrics, network_time,
     reaction::{Event, Then, read_sealed},
     state::Trip,
     supply::Supply,
 };
-
-/// Nodes that are asked for the time (onion-requests §7), and how long that may take.
-const N_CLOCKS: usize = 3;
-const CLOCKS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Who is to answer.
 #[derive(Debug, Clone)]
@@ -355,77 +351,5 @@ impl Client {
             metrics::clock_offset(state.offsets.median());
         }
         then
-    }
-
-    // ---- swarms and time ---------------------------------------------------------------------------------------------
-
-    /// The account's swarm: the one that is known, or one asked for.
-    pub(super) async fn swarm(
-        self: &Rc<Self>,
-        account: AccountId,
-        within: Duration,
-    ) -> Result<KnownSwarm, Error> {
-        let known = self.state.borrow().swarms.get(&account, self.now()).cloned();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let question = String::from_utf8_lossy(&node_list::question_for_swarm(&account)).into_owned();
-        let asked = self.ask(Aim::Any, question, within).await;
-        let told = match asked {
-            Ok(Answer::Node(reply)) if reply.status == 200 => {
-                self.parsed_swarm(reply.body).await.ok_or(Error::Unreadable)
-            }
-            Ok(Answer::Node(reply)) => Err(Error::Refused { status: reply.status }),
-            Ok(Answer::Server(_)) => Err(Error::Unreadable),
-            Err(error) => Err(error),
-        };
-        match told {
-            Ok(swarm) => {
-                self.state.borrow_mut().swarms.put(account, swarm.clone(), self.now());
-                Ok(swarm)
-            }
-            // Few members are better than none.
-            Err(error) => self.state.borrow().swarms.remains(&account).cloned().ok_or(error),
-        }
-    }
-
-    async fn parsed_swarm(&self, body: Value) -> Option<KnownSwarm> {
-        let swarm = self.ctx.pool().run(move || node_list::parse_swarm(&body)).await.ok().flatten()?;
-        (!swarm.members.is_empty()).then(|| self.with_known_nodes(swarm))
-    }
-
-    /// The pool knows more of a node than a swarm tells.
-    fn with_known_nodes(&self, mut swarm: KnownSwarm) -> KnownSwarm {
-        let state = self.state.borrow();
-        for member in &mut swarm.members {
-            if let Some(known) = state.pool.node(&member.ed25519) {
-                *member = ServiceNode { swarm: swarm.id, ..known.clone() };
-            }
-        }
-        swarm
-    }
-
-    /// A node says that the account lives elsewhere: its word replaces the cached swarm, or shrinks it when it names none.
-    async fn correct_swarm(&self, account: AccountId, reply: &NodeReply) {
-        let told = self.parsed_swarm(reply.body.clone()).await;
-        let told = told.filter(|swarm| swarm.members.iter().any(|member| member.ed25519 != reply.node));
-        let mut state = self.state.borrow_mut();
-        if let Some(swarm) = told {
-            state.swarms.put(account, swarm, self.now());
-        }
-        state.swarms.remove_member(&account, &reply.node);
-    }
-
-    /// Measures the network's time anew, at three nodes; each answer is counted where it is read.
-    async fn set_clock(self: &Rc<Self>, left: Duration) {
-        let since = self.state.borrow().offsets.mark();
-        let asked = self.some_nodes(N_CLOCKS).into_iter().map(|node| {
-            let question = String::from_utf8_lossy(&node_list::question_for_time()).into_owned();
-            self.ask(Aim::Node(node.ed25519), question, left.min(CLOCKS_WITHIN))
-        });
-        futures::future::join_all(asked).await;
-        let mut state = self.state.borrow_mut();
-        state.offsets.forget_before(since);
-        metrics::clock_offset(state.offsets.median());
     }
 }

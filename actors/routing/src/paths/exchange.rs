@@ -48,14 +48,13 @@ impl Exchange {
         &self.line
     }
 
-    /// One try within at most `left`.
+    /// One try. To a node it takes as long as any, whoever waits for it: so it can tell a path that is silent from a caller in
+    /// a hurry. To a server it takes at most `left`, what the caller gives it (onion-requests §7).
     pub(super) async fn try_once(&self, trip: &Trip, cargo: &Destination, left: Duration) -> Outcome {
-        // Servers get what the caller gives them (onion-requests §7).
-        let within = match cargo {
-            Destination::ServiceNode(..) => left.min(self.config.try_within),
-            Destination::Server(_) => left,
+        let (within, is_cut_short) = match cargo {
+            Destination::ServiceNode(..) => (self.config.try_within, false),
+            Destination::Server(_) => (left, left < self.config.try_within),
         };
-        let is_cut_short = within < self.config.try_within;
         let (frame, reply_key) = match self.wrap(trip, cargo).await {
             Ok(wrapped) => wrapped,
             Err(error) => return Outcome::Local(error),

@@ -32,6 +32,8 @@ const MAX_LIST: usize = 16 << 20;
 const FRESH: Duration = Duration::from_secs(5);
 /// The least time between two refreshes that are not due, because nodes are few.
 const REFRESH_GAP: Duration = Duration::from_secs(60);
+/// The pause after the first failure to get any list; it doubles, up to [`REFRESH_GAP`].
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// Nodes that are asked for the list (onion-requests §7), and how long each may take.
 const N_ASKED: usize = 3;
 const ASKED_WITHIN: Duration = Duration::from_secs(20);
@@ -52,6 +54,16 @@ impl Client {
             self.resupply().await?;
         }
         Ok(())
+    }
+
+    /// Fetches the first list, however often that takes; requests that come meanwhile ask for themselves.
+    pub(super) async fn supply_at_last(self: Rc<Self>) {
+        let mut pause = FIRST_PAUSE;
+        // A failure is logged where it happens.
+        while self.supplied().await.is_err() {
+            self.ctx.clock().sleep(pause).await;
+            pause = (pause * 2).min(REFRESH_GAP);
+        }
     }
 
     /// Fetches the list from the seeds, unless that has just been done.

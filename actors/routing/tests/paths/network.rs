@@ -4,16 +4,15 @@ use std::{
     collections::BTreeMap,
     net::Ipv4Addr,
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 use starling_contracts::{
     node::ServiceNode,
-    transport::{CallPeer, Error, FROM_CLIENT, HttpsAnswer, PostHttps, Protocol, Trust},
+    transport::{CallPeer, PostHttps, Trust},
 };
-use starling_kernel::{Actor, Clock, Context, Handler, Spec, Task, done, task};
+use starling_kernel::Spec;
 use starling_protocol::{
     crypto::{ed25519, x25519},
     onion::{
@@ -21,13 +20,14 @@ use starling_protocol::{
         layer::LayerKey,
         peel::{self, outer},
     },
-    peer_wire::encode_onion_answer,
     swarm::SwarmId,
 };
 
+use crate::carrier::FakeTransport;
+
 /// Where seeds are, and node number 0's HTTPS edge.
-const SEED_PORT: u16 = 1000;
-const EDGE_PORT: u16 = 20_000;
+pub(crate) const SEED_PORT: u16 = 1000;
+pub(crate) const EDGE_PORT: u16 = 20_000;
 
 /// What is wrong with a node.
 #[derive(Debug, Clone, PartialEq)]
@@ -175,7 +175,7 @@ impl Network {
         let network = self.clone();
         Spec::new(move |_| {
             let network = network.clone();
-            async { Ok(FakeTransport(network)) }
+            async { Ok(FakeTransport::new(network)) }
         })
         .serves::<CallPeer>()
         .serves::<PostHttps>()
@@ -183,14 +183,14 @@ impl Network {
 }
 
 /// What comes back over a link.
-enum Carried {
+pub(crate) enum Carried {
     Answer(u16, Vec<u8>),
     Refused,
     Silence,
 }
 
 impl State {
-    fn index(&self, key: &ed25519::PublicKey) -> Option<usize> {
+    pub(crate) fn index(&self, key: &ed25519::PublicKey) -> Option<usize> {
         self.nodes.iter().position(|node| node.face.ed25519 == *key)
     }
 
@@ -198,8 +198,13 @@ impl State {
         self.faults.get(&self.nodes[at].face.ed25519)
     }
 
+    /// The libp2p port that clients must use for a node.
+    pub(crate) fn libp2p_port(&self, at: usize) -> u16 {
+        self.nodes[at].face.libp2p_port
+    }
+
     /// A client brings an outer frame.
-    fn enter(&mut self, at: usize, over: &'static str, frame: &[u8], now_ms: u64) -> Carried {
+    pub(crate) fn enter(&mut self, at: usize, over: &'static str, frame: &[u8], now_ms: u64) -> Carried {
         match self.fault(at) {
             Some(Fault::Dead) => return Carried::Refused,
             Some(Fault::Mute | Fault::Frozen) => return Carried::Silence,
@@ -211,7 +216,7 @@ impl State {
         }
     }
 
-    fn ping(&self, at: usize) -> Carried {
+    pub(crate) fn ping(&self, at: usize) -> Carried {
         match self.fault(at) {
             Some(Fault::Dead) => Carried::Refused,
             Some(Fault::Frozen) => Carried::Silence,
@@ -339,7 +344,11 @@ impl State {
         Carried::Answer(200, key.seal(&plaintext, &mut |bytes| bytes.fill(3)))
     }
 
-    fn ask_seed(&mut self, seed: usize, post: &PostHttps) -> Result<(Bytes, &'static str), Carried> {
+    pub(crate) fn ask_seed(
+        &mut self,
+        seed: usize,
+        post: &PostHttps,
+    ) -> Result<(Bytes, &'static str), Carried> {
         self.seeds_asked += 1;
         let question: Value = serde_json::from_slice(&post.body).expect("clients send JSON");
         assert_eq!(question["method"], "get_n_service_nodes");
@@ -377,78 +386,4 @@ fn list_body(nodes: &[ServiceNode]) -> Value {
 /// The URL of a seed.
 pub(crate) fn seed_url(seed: u16) -> String {
     format!("https://127.0.0.1:{}", SEED_PORT + seed)
-}
-
-/// Carries bytes as the real transport would.
-pub(crate) struct FakeTransport(Network);
-
-impl Actor for FakeTransport {
-    const NAME: &'static str = "transport";
-}
-
-fn wait(clock: &Arc<dyn Clock>, deadline: Duration) -> Task<Error> {
-    let sleep = clock.sleep(deadline);
-    let within_ms = u64::try_from(deadline.as_millis()).expect("tests wait less than that");
-    task(async move {
-        sleep.await;
-        Error::TimedOut { within_ms }
-    })
-}
-
-impl Handler<CallPeer> for FakeTransport {
-    fn handle(&mut self, call: CallPeer, ctx: &Context) -> Task<Result<Bytes, Error>> {
-        let mut state = self.0.state();
-        let at = state.index(&call.peer.ed25519).expect("clients call nodes of the network");
-        assert_eq!(call.peer.port, state.nodes[at].face.libp2p_port);
-        let now_ms = ctx.clock().now_ms();
-        let carried = match call.protocol {
-            Protocol::Onion => {
-                assert_eq!(call.body[0], FROM_CLIENT);
-                state.enter(at, "libp2p", &call.body[1..], now_ms)
-            }
-            Protocol::Ping => state.ping(at),
-            other => panic!("clients do not speak {other:?}"),
-        };
-        match (carried, call.protocol) {
-            (Carried::Answer(_, body), Protocol::Ping) => done(Ok(body.into())),
-            (Carried::Answer(status, body), _) => done(Ok(encode_onion_answer(status, &body).into())),
-            (Carried::Refused, _) => done(Err(Error::Unreachable("refused".to_owned()))),
-            (Carried::Silence, _) => {
-                let late = wait(ctx.clock(), call.deadline);
-                task(async move { Err(late.await) })
-            }
-        }
-    }
-}
-
-impl Handler<PostHttps> for FakeTransport {
-    fn handle(&mut self, post: PostHttps, ctx: &Context) -> Task<Result<HttpsAnswer, Error>> {
-        let mut state = self.0.state();
-        let (address, path) =
-            post.url.strip_prefix("https://").and_then(|rest| rest.split_once('/')).expect("https");
-        let port: u16 = address.split_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port");
-        let now_ms = ctx.clock().now_ms();
-        let carried = match path {
-            "json_rpc" => match state.ask_seed(usize::from(port - SEED_PORT), &post) {
-                Ok((body, content_type)) => {
-                    let content_type = Some(content_type.to_owned());
-                    return done(Ok(HttpsAnswer { status: 200, content_type, body }));
-                }
-                Err(carried) => carried,
-            },
-            "onion_req/v2" => state.enter(usize::from(port - EDGE_PORT), "https", &post.body, now_ms),
-            "ping_test/v1" => state.ping(usize::from(port - EDGE_PORT)),
-            other => panic!("clients do not post to /{other}"),
-        };
-        match carried {
-            Carried::Answer(status, body) => {
-                done(Ok(HttpsAnswer { status, content_type: None, body: body.into() }))
-            }
-            Carried::Refused => done(Err(Error::Unreachable("refused".to_owned()))),
-            Carried::Silence => {
-                let late = wait(ctx.clock(), post.deadline);
-                task(async move { Err(late.await) })
-            }
-        }
-    }
 }

@@ -29,13 +29,9 @@ impl Alarm {
         })
     }
 
-    /// Was it rung for that incarnation? It is asked once per ring, even where the incarnation stays.
-    pub(super) fn take(&self, incarnation: u64) -> bool {
-        let is_rung = self.rung.get() == incarnation;
-        if is_rung {
-            self.rung.set(0);
-        }
-        is_rung
+    /// Was it rung for that incarnation?
+    pub(super) fn is_rung(&self, incarnation: u64) -> bool {
+        self.rung.get() == incarnation
     }
 
     pub(super) fn wake(&self) {

@@ -184,7 +184,8 @@ async fn nothing_of_an_incarnation_is_left_when_the_next_one_is_made() {
             });
             async move { Ok(Worker { holds: Some(Box::new(shared)), ..idle() }) }
         });
-        let kernel = Kernel::builder().actor(spec.serves::<Do<0>>().bounds(bounds())).start().await.unwrap();
+        let at_once = Bounds { restart_backoff: Duration::ZERO, ..bounds() };
+        let kernel = Kernel::builder().actor(spec.serves::<Do<0>>().bounds(at_once)).start().await.unwrap();
         let holds_it_in_a_task = does::<0>(|worker, _| {
             let holds =
                 worker.holds.as_ref().and_then(|holds| holds.downcast_ref::<std::rc::Rc<Exclusive>>());

@@ -334,27 +334,73 @@ async fn a_stop_that_was_dropped_half_way_can_be_taken_up_again() {
     .await;
 }
 
+/// Takes its time to close, like a file.
+struct Slow(Arc<AtomicU32>);
+
+impl Slow {
+    fn open(left: &Arc<AtomicU32>) -> Self {
+        left.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(left))
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        std::thread::sleep(Duration::from_millis(20));
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// An actor that holds something itself and in a background task.
+fn holder(left: &Arc<AtomicU32>) -> Spec<Worker<0>> {
+    let left = Arc::clone(left);
+    let holder = Spec::<Worker<0>>::new(move |ctx| {
+        let (in_task, in_actor) = (Slow::open(&left), Slow::open(&left));
+        ctx.spawn(async move {
+            std::future::pending::<()>().await;
+            drop(in_task);
+        });
+        async { Ok(Worker { holds: Some(Box::new(in_actor)), ..idle() }) }
+    });
+    holder.serves::<Do<0>>().bounds(bounds())
+}
+
 #[tokio::test]
 async fn nothing_of_an_actor_is_left_when_stop_returns() {
     soon(async {
-        let held = Arc::new(());
-        let watched = Arc::downgrade(&held);
-        let holder = Spec::<Worker<0>>::new(move |ctx| {
-            let (in_task, in_actor) = (Arc::downgrade(&held).upgrade(), Arc::clone(&held));
-            ctx.spawn(async move {
-                std::future::pending::<()>().await;
-                drop(in_task);
-            });
-            async { Ok(Worker { holds: Some(Box::new(in_actor)), ..idle() }) }
-        });
-        let kernel = Kernel::builder().actor(holder.serves::<Do<0>>()).start().await.unwrap();
-        assert_eq!(watched.strong_count(), 3);
+        let left = Arc::new(AtomicU32::new(0));
+        let kernel = Kernel::builder().actor(holder(&left)).start().await.unwrap();
+        assert_eq!(left.load(Ordering::SeqCst), 2);
 
         assert!(kernel.stop().await.is_empty());
 
-        // The factory is the one that is left: the plan belongs to the cell, and the cell is gone too.
-        assert_eq!(watched.strong_count(), 0);
+        assert_eq!(left.load(Ordering::SeqCst), 0);
+        assert_eq!(Arc::strong_count(&left), 1, "its factory is gone too");
         assert_eq!(kernel.ask(add::<0>(1)).await, Err(STOPPING));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_of_an_actor_is_left_when_it_had_to_be_killed() {
+    soon(async {
+        let left = Arc::new(AtomicU32::new(0));
+        let impatient = Bounds { drain_within: Duration::from_millis(1), ..bounds() };
+        let kernel = Kernel::builder().actor(holder(&left).bounds(impatient)).start().await.unwrap();
+        let held = Slow::open(&left);
+        let mut stuck = Box::pin(kernel.ask(does::<0>(move |_, _| {
+            task(async move {
+                std::future::pending::<()>().await;
+                drop(held);
+                Ok(0)
+            })
+        })));
+        assert!(futures::poll!(&mut stuck).is_pending());
+
+        assert_eq!(kernel.stop().await, ["worker-0"]);
+
+        assert_eq!(left.load(Ordering::SeqCst), 0);
+        assert_eq!(stuck.await, Err(LOST));
     })
     .await;
 }

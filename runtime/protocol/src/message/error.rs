@@ -29,10 +29,13 @@ pub enum EncodeError {
     },
 }
 
-/// Why a message of a known version is neither shown nor acted on (messages §8, §9, §12).
+/// Why a message is neither shown nor acted on (messages §8, §9, §12).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Ignored {
+    /// Its first bytes name no version, now or later.
+    #[error("not a message of any version")]
+    NoVersion,
     /// It is longer than nodes store.
     #[error("message is too long: {got} bytes, expected at most {limit}")]
     TooLong {

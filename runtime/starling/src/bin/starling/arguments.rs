@@ -116,7 +116,7 @@ pub(crate) enum Account {
     New {
         #[command(flatten)]
         profile: ProfileChoice,
-        /// The name that others see [default: the profile].
+        /// The name that others see [default: none; the profile is a local matter].
         #[arg(long)]
         name: Option<String>,
     },
@@ -124,7 +124,7 @@ pub(crate) enum Account {
     Restore {
         #[command(flatten)]
         profile: ProfileChoice,
-        /// The name that others see [default: the profile].
+        /// The name that others see [default: none; the profile is a local matter].
         #[arg(long)]
         name: Option<String>,
     },

@@ -114,13 +114,61 @@ impl Reader<'_> {
 /// A message for people: who wrote it to whom, and what.
 fn line(message: &StoredMessage) -> String {
     let StoredMessage { from, conversation, body, sent_at, kind, .. } = message;
-    let time = humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + Duration::from_millis(*sent_at));
+    let time = time(*sent_at);
     let who = if from == conversation { from.to_string() } else { format!("me -> {conversation}") };
     match kind {
-        MessageKind::Text => format!("{time}  {who}\n  {}", body.replace('\n', "\n  ")),
+        MessageKind::Text => format!("{time}  {who}\n  {}", printable(body).replace('\n', "\n  ")),
         MessageKind::Unsupported => format!(
             "{time}  {who}\n  (a message of a later version; it is kept, and readable after an update)"
         ),
         _ => format!("{time}  {who}\n  (no text)"),
+    }
+}
+
+/// The author's time. Authors may write any number; years of five digits have no usual form.
+fn time(sent_at: u64) -> String {
+    const LAST: u64 = 253_402_300_799;
+    match sent_at / 1000 {
+        seconds @ ..=LAST => {
+            humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + Duration::from_secs(seconds))
+                .to_string()
+        }
+        _ => "(no usable time)".to_owned(),
+    }
+}
+
+/// A stranger's text as a terminal may show it: what would move the cursor, change colours or turn the direction of the line is
+/// written out as its number.
+fn printable(text: &str) -> String {
+    let is_direction = |letter| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if (letter.is_control() && letter != '\n' && letter != '\t') || is_direction(letter) {
+            shown.extend(letter.escape_unicode());
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_cannot_steer_the_terminal() {
+        assert_eq!(
+            printable("a\u{1b}[31mb\u{7}\r\u{202e}c\nd\te \u{e9}"),
+            "a\\u{1b}[31mb\\u{7}\\u{d}\\u{202e}c\nd\te \u{e9}"
+        );
+    }
+
+    #[test]
+    fn any_number_is_a_time_or_said_to_be_none() {
+        assert_eq!(time(1_795_400_552_481), "2026-11-23T02:22:32Z");
+        assert_eq!(time(253_402_300_799_999), "9999-12-31T23:59:59Z");
+        assert_eq!(time(253_402_300_800_000), "(no usable time)");
+        assert_eq!(time(u64::MAX), "(no usable time)");
     }
 }

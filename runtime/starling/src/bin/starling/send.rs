@@ -2,7 +2,6 @@
 
 use std::io::{Read as _, stdin};
 
-use serde_json::json;
 use starling::{
     contracts::inbox::{SendText, Sent},
     protocol::account::AccountId,
@@ -44,11 +43,8 @@ fn text(given: &str) -> Result<String, Failure> {
 }
 
 fn print(output: Output, sent: &Sent) -> Result<(), Failure> {
-    let Sent { hash, timestamp, stored_by, path, swarm, synced } = sent;
-    let facts = json!({
-        "hash": hash, "timestamp": timestamp, "stored_by": stored_by, "path": path, "swarm": swarm.map(|swarm| swarm.to_string()), "synced": synced,
-    });
-    output.fact(&facts, || {
+    output.fact(sent, || {
+        let Sent { hash, timestamp, stored_by, synced, .. } = sent;
         let members: String = stored_by.iter().map(|member| format!("\n          {member}")).collect();
         let synced =
             if *synced { "" } else { "\nnote      the copy for your other devices could not be stored" };

@@ -17,7 +17,7 @@ use super::{
 use crate::{exit::Failure, progress};
 
 const HELLO: &str = "Hello Bob, this came through three hops.";
-const ANSWER: &str = "Hello Alice, and this went back through three others.";
+const ANSWER: &str = "Hello Alice, and so did this.";
 /// How long a message that was acknowledged may take to be found.
 const FOUND_WITHIN: Duration = Duration::from_secs(30);
 /// The pause between two looks.

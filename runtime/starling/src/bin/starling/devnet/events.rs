@@ -131,9 +131,9 @@ impl Reporter {
             let swarms: std::collections::BTreeSet<_> =
                 ready.nodes.iter().map(|node| node.swarm_id).collect();
             format!(
-                "{} nodes in {} swarms are ready after {}\nnetwork file  {}\nseed          {}",
+                "{} nodes in {} are ready after {}\nnetwork file  {}\nseed          {}",
                 ready.nodes.len(),
-                swarms.len(),
+                count(swarms.len(), "swarm"),
                 seconds(ready.took_ms),
                 ready.network.display(),
                 ready.seed
@@ -226,6 +226,10 @@ impl Reporter {
         lines.push("Ctrl-C stops the network.".to_owned());
         self.output.say(&lines.join("\n"))
     }
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn short(key: &ed25519::PublicKey) -> String {

@@ -79,7 +79,7 @@ impl<'a> Network<'a> {
             Some(ended) = ended.recv() => {
                 let log = self.place.node(ended.index).join("log");
                 Err(Failure::machine(format!(
-                    "node {} ended before it was ready; its log ends with: {}", ended.index, node::last_lines(&log)
+                    "node {} ended before it was ready: {}", ended.index, node::last_words(&log)
                 )))
             }
         };

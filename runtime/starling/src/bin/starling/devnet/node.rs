@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use serde::Deserialize;
 use starling::Listening;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
@@ -112,18 +113,26 @@ impl Launched {
     }
 
     fn failure(&self, what: &str) -> Failure {
-        Failure::machine(format!("node {} {what}; its log ends with: {}", self.index, last_lines(&self.log)))
+        Failure::machine(format!("node {} {what}: {}", self.index, last_words(&self.log)))
     }
 }
 
-/// The end of a log.
-pub(crate) fn last_lines(log: &Path) -> String {
+/// What a node said last: its own error if it left one, the end of its log otherwise.
+pub(crate) fn last_words(log: &Path) -> String {
     let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-    let lines: Vec<_> = text.lines().rev().take(LOG_LINES).collect();
-    if lines.is_empty() {
-        return format!("(nothing; {})", log.display());
+    let last = text.lines().next_back().unwrap_or_default();
+    if let Ok(Complaint { error }) = serde_json::from_str(last) {
+        return error;
     }
-    lines.into_iter().rev().collect::<Vec<_>>().join("\n  ")
+    let lines: Vec<_> = text.lines().rev().take(LOG_LINES).collect();
+    let end: String = lines.into_iter().rev().map(|line| format!("\n  {line}")).collect();
+    format!("its log {} ends with:{end}", log.display())
+}
+
+/// How a process that was started with `--json` says why it ended.
+#[derive(Deserialize)]
+struct Complaint {
+    error: String,
 }
 
 impl Held {
@@ -147,5 +156,21 @@ impl Held {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_of_a_node_are_its_own_error_or_the_end_of_its_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+
+        fs::write(&log, "INFO starting\n{\"error\":\"the port is taken\",\"code\":5}\n").unwrap();
+        assert_eq!(last_words(&log), "the port is taken");
+        fs::write(&log, "INFO one\nINFO two\n").unwrap();
+        assert!(last_words(&log).ends_with("ends with:\n  INFO one\n  INFO two"));
     }
 }
