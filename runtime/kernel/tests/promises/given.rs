@@ -157,9 +157,14 @@ async fn a_job_that_panics_is_told_and_the_pool_goes_on() {
 
         assert_eq!(pool.run(|| -> u32 { panic!("asked to") }).await, Err(PoolError::Panicked));
         assert_eq!(pool.run(|| -> u32 { std::panic::panic_any(Bomb) }).await, Err(PoolError::Panicked));
-        let mut unwanted = Box::pin(pool.run(|| Bomb));
+        let (release, released) = std::sync::mpsc::sync_channel::<()>(1);
+        let mut unwanted = Box::pin(pool.run(move || {
+            let _ = released.recv();
+            Bomb
+        }));
         assert!(futures::poll!(&mut unwanted).is_pending());
         drop(unwanted);
+        release.send(()).unwrap();
 
         assert_eq!(pool.run(|| 7).await, Ok(7));
         assert_eq!(pool.threads(), 1);
