@@ -29,8 +29,8 @@ pub(crate) fn measure(report: &Report) {
     let hop = Hop::from_ed25519(node.public()).expect("a fresh key converts");
     for size in [1_024, 65_536] {
         for cipher in [Cipher::AesGcm, Cipher::XChaCha20] {
-            let destination = Destination::ServiceNode(hop.clone(), "x".repeat(size));
-            let built = build::build(&[hop.clone()], &destination, cipher, true, &mut { bytes })
+            let destination = Destination::ServiceNode(hop, "x".repeat(size));
+            let built = build::build(std::slice::from_ref(&hop), &destination, cipher, true, &mut { bytes })
                 .expect("a path of one hop can be built");
             let outer = peel::outer(&built.post_body).expect("what was built parses");
             let peel_one =

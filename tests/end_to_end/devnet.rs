@@ -1,12 +1,14 @@
 //! The main job: a private network that two accounts talk over, and that leaves nothing behind.
 
 use std::{
+    io::{BufRead as _, BufReader},
     path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
 
-use starling_tests::{Devnet, eventually, finish, signal, starling};
+use serde_json::Value;
+use starling_tests::{Devnet, children_of, eventually, signal, starling};
 
 #[test]
 fn the_demonstration_ends_with_both_messages_received_and_ctrl_c_leaves_no_process() {
@@ -48,7 +50,40 @@ fn without_keep_no_file_stays_behind() {
     let status = process.wait().expect("devnet ends");
 
     assert!(status.success(), "{status}");
-    assert!(!network.join("network.toml").exists(), "nothing is left");
+    assert!(!network.exists(), "the folder is gone");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).expect("the folder above").count(),
+        0,
+        "and nothing is beside it"
+    );
+}
+
+#[test]
+fn a_network_without_a_folder_of_its_own_cleans_up_after_the_demonstration() {
+    let mut process = Command::new(starling())
+        .args(["devnet", "--nodes", "5", "--json"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("starling devnet can be started");
+    let mut folder = None;
+    let mut received = 0;
+    for line in BufReader::new(process.stdout.take().expect("stdout is piped")).lines() {
+        let event: Value = serde_json::from_str(&line.expect("a text")).expect("an object");
+        if event["event"] == "ready" {
+            let network = Path::new(event["network"].as_str().expect("a path")).to_owned();
+            assert!(network.is_file());
+            folder = network.parent().map(Path::to_owned);
+        }
+        received += usize::from(event["event"] == "received");
+        if received == 2 {
+            received = 0;
+            signal(process.id(), "INT");
+        }
+    }
+
+    assert!(process.wait().expect("devnet ends").success());
+    assert!(!folder.expect("it was ready").exists(), "the temporary folder is gone");
 }
 
 #[test]
@@ -73,9 +108,4 @@ fn nodes_end_when_the_devnet_is_killed() {
             (!Path::new(&format!("/proc/{pid}")).exists()).then_some(())
         });
     }
-}
-
-fn children_of(parent: u32) -> Vec<u32> {
-    let listed = finish(Command::new("ps").args(["-o", "pid=", "--ppid", &parent.to_string()]), "");
-    listed.stdout.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }

@@ -173,9 +173,10 @@ async fn ten_thousand_requests_against_a_mailbox_of_sixty_four_are_all_answered(
     assert!(counts.keys().all(|status| matches!(status, 200 | 503)), "{counts:?}");
     assert_eq!(counts.values().sum::<u32>(), 10_000);
     assert!(counts.get(&200).is_some_and(|count| *count > 0));
+    assert!(counts.get(&503).is_some_and(|count| *count > 0), "the mailbox was full at times: {counts:?}");
     let grown = resident_kib(node.pid()).saturating_sub(before);
     println!("resident memory grew by {grown} KiB");
-    assert!(grown < 1_000_000, "memory stays bounded, it grew by {grown} KiB");
+    assert!(grown < 300_000, "memory stays bounded, it grew by {grown} KiB");
     assert_eq!(call(&node, "info", json!({})).await.0, 200, "and the node goes on");
 }
 
@@ -221,8 +222,9 @@ fn the_logs_of_a_full_run_name_nobody() {
             for needle in needles {
                 assert!(!mentions(log, needle), "{} names {needle} at {level}", log.display());
             }
-            // The operator's own listeners may be named; a client's port may not.
-            assert!(!mentions(log, "peer_addr"), "{}", log.display());
+            for address in ["127.0.0.1", "/ip4/", "12D3Koo"] {
+                assert!(!mentions(log, address), "{} holds {address} at {level}", log.display());
+            }
         }
         let total: u64 =
             logs.iter().filter_map(|log| std::fs::metadata(log).ok()).map(|meta| meta.len()).sum();

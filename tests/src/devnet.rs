@@ -4,7 +4,7 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, sync_channel},
+    sync::mpsc::{Receiver, sync_channel},
     time::Duration,
 };
 
@@ -123,10 +123,7 @@ impl Devnet {
 
     /// The next line of output, parsed.
     pub fn next_event(&self, within: Duration) -> Option<Value> {
-        match self.events.recv_timeout(within) {
-            Ok(event) => Some(event),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.events.recv_timeout(within).ok()
     }
 
     /// Sends SIGINT, as Ctrl-C does, and returns the exit code.

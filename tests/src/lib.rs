@@ -17,5 +17,5 @@ pub use client::{Client, Finished, finish};
 pub use devnet::{Devnet, Node};
 pub use https::insecure_client;
 pub use node::{RunningNode, mentions};
-pub use process::{eventually, signal};
+pub use process::{children_of, eventually, signal};
 pub use python::Python;

@@ -62,6 +62,10 @@ impl Refusal {
     }
 }
 
+/// The longest body that is read as a call, in bytes. A call that names every field has a tenth of it, and parsed JSON takes many
+/// times the memory of its text.
+const MAX_CALL: usize = 16 << 10;
+
 /// Which nodes are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pick {
@@ -84,10 +88,14 @@ impl Question {
     /// What JSON-RPC answers to a body that is no JSON, no call, a call of something else, or one with wrong parameters.
     pub fn parse(body: &[u8]) -> Result<Self, Refusal> {
         let refuse = |id: &Value, code, message| Err(Refusal { id: id.clone(), code, message });
+        if body.len() > MAX_CALL {
+            return refuse(&Value::Null, Refusal::REQUEST, "Invalid Request: too long");
+        }
         let Ok(call) = serde_json::from_slice::<Value>(body) else {
             return refuse(&Value::Null, Refusal::PARSE, "Parse error");
         };
-        let id = call.get("id").cloned().unwrap_or_default();
+        // An id that is no plain value is none (JSON-RPC §4); it would only be carried around.
+        let id = call.get("id").filter(|id| id.is_string() || id.is_number()).cloned().unwrap_or_default();
         let Some(method) = call.get("method").and_then(Value::as_str) else {
             return refuse(&id, Refusal::REQUEST, "Invalid Request");
         };

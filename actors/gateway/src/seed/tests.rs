@@ -171,3 +171,12 @@ fn all_three_names_are_the_same_call() {
         assert_eq!(question.id, Value::Null);
     }
 }
+
+#[test]
+fn a_call_cannot_be_made_to_take_much_memory() {
+    let nested = format!(r#"{{"method":"get_service_nodes","id":[{}1]}}"#, r#"{"":0},"#.repeat(4_000));
+
+    refused(&nested, Refusal::REQUEST, Value::Null);
+    let short = Question::parse(br#"{"method":"get_service_nodes","id":[{"":0}]}"#).expect("a call");
+    assert_eq!(short.id, Value::Null, "an id that is no plain value is none");
+}
