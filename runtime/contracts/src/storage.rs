@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// A client's call, as it came over HTTPS, libp2p or in an onion request: the JSON text `{"method":…,"params":{…}}` (storage-rpc §1).
 ///
-/// Every fault of the caller is an [`Answer`] with the status and text of the spec; [`Error`] means that this process could not serve it.
+/// Every fault of the caller is an [`Answer`] with the status and text of the spec; [`enum@Error`] means that this process could not serve it.
 #[derive(Debug, Clone)]
 pub struct ServeRpc {
     /// The text, not yet parsed.

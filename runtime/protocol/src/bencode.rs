@@ -1,6 +1,6 @@
 //! Bencode with 64-bit integers and byte-sorted dict keys, as nodes speak it (storage-rpc §1.4).
 //!
-//! Reading is bounded by [`Limits`], because strangers choose what is read; writing is canonical. [`decode`] reads what
+//! Reading is bounded by [`Limits`], because strangers choose what is read; writing is canonical. [`decode()`] reads what
 //! the reference reader reads, including forms that nobody should write (leading zeros, unsorted keys, bytes behind the
 //! value); [`decode_ascending`] refuses a dict whose keys are not strictly ascending, as config messages ask.
 
