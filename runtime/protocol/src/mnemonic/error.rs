@@ -16,13 +16,13 @@ const QUOTED: usize = 32;
 #[non_exhaustive]
 pub enum Error {
     /// There are fewer words than an account needs.
-    #[error("recovery password has {got} words, expected 13: the last word is needed too")]
+    #[error("recovery password has {}, expected 13: type all of them in one line, the last one too", words_given(*got))]
     TooFewWords {
         /// How many words were given.
         got: usize,
     },
     /// There are more words than an account needs, or a number that no seed gives.
-    #[error("recovery password has {got} words, expected 13")]
+    #[error("recovery password has {}, expected 13", words_given(*got))]
     WrongNumber {
         /// How many words were given.
         got: usize,
@@ -88,6 +88,10 @@ impl Error {
     }
 }
 
+fn words_given(got: usize) -> impl fmt::Display {
+    fmt::from_fn(move |f| write!(f, "{got} {}", if got == 1 { "word" } else { "words" }))
+}
+
 fn shorten(word: &str) -> String {
     word.chars().take(QUOTED).collect()
 }
@@ -120,10 +124,17 @@ mod tests {
 
     #[test]
     fn each_refusal_is_one_sentence_that_names_the_thing() {
-        check("", "recovery password has 0 words, expected 13: the last word is needed too");
+        check(
+            "",
+            "recovery password has 0 words, expected 13: type all of them in one line, the last one too",
+        );
+        check(
+            "rafts",
+            "recovery password has 1 word, expected 13: type all of them in one line, the last one too",
+        );
         check(
             PHRASE.rsplit_once(' ').unwrap().0,
-            "recovery password has 12 words, expected 13: the last word is needed too",
+            "recovery password has 12 words, expected 13: type all of them in one line, the last one too",
         );
         check(&format!("{PHRASE} abbey"), "recovery password has 14 words, expected 13");
         check(
