@@ -25,7 +25,6 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) struct Delivery {
     ctx: Context,
     deadline: Duration,
-    attempts: usize,
     pause: Duration,
 }
 
@@ -37,26 +36,51 @@ pub(crate) struct Stored {
     pub(crate) path: Vec<ed25519::PublicKey>,
 }
 
-/// Why a packet was not stored.
-pub(crate) enum Failure {
-    /// The swarm finds the time of this machine wrong; routing has measured it anew.
-    Clock(Error),
-    /// Anything else, all attempts included.
-    Final(Error),
+/// Was the packet offered before, by an earlier call or process?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Earlier {
+    /// Nobody can have it.
+    Never,
+    /// Somebody may have it.
+    Perhaps,
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Clock(error) | Failure::Final(error) => error,
+/// Why a packet was not stored, after all attempts.
+pub(crate) struct Failure {
+    /// What the last attempt ended with.
+    pub(crate) error: Error,
+    /// No member has the packet: every attempt was refused, or did not get as far as a member.
+    pub(crate) is_certain: bool,
+}
+
+impl Failure {
+    /// Does the swarm find the time of this machine wrong? Routing has measured it anew then.
+    pub(crate) fn is_clock(&self) -> bool {
+        is_clock(&self.error)
+    }
+
+    /// Will the swarm never take this packet?
+    pub(crate) fn is_permanent(&self) -> bool {
+        match &self.error {
+            Error::Refused { status, .. } => {
+                (400..500).contains(status) && !matches!(*status, CLOCK | WRONG_SWARM | 425 | 429)
+            }
+            _ => false,
         }
     }
 }
 
+/// How an attempt failed.
+struct Attempt {
+    error: Error,
+    /// Did it surely leave nothing behind?
+    is_certain: bool,
+}
+
 impl Delivery {
     pub(crate) fn new(ctx: Context, config: &Config) -> Self {
-        let Config { request_deadline, send_attempts, retry_pause, .. } = config;
-        Self { ctx, deadline: *request_deadline, attempts: *send_attempts, pause: *retry_pause }
+        let Config { request_deadline, retry_pause, .. } = config;
+        Self { ctx, deadline: *request_deadline, pause: *retry_pause }
     }
 
     /// Milliseconds of network time.
@@ -82,38 +106,71 @@ impl Delivery {
     }
 
     /// Stores a packet, trying again what another try may mend. The bytes stay the same, so that a try whose answer was lost
-    /// makes no second message.
-    pub(crate) async fn store(&self, packet: &Packet) -> Result<Stored, Failure> {
+    /// makes no second message. For the same reason a packet that somebody may have is offered once more as it is when the
+    /// clock is found wrong: the time in the request is not the message's.
+    pub(crate) async fn store(
+        &self,
+        packet: &Packet,
+        earlier: Earlier,
+        attempts: usize,
+    ) -> Result<Stored, Failure> {
         let mut attempt = 1;
+        let mut is_certain = earlier == Earlier::Never;
+        let mut is_remeasured = false;
         loop {
-            match self.try_store(packet).await {
-                Err(Failure::Final(error)) if attempt < self.attempts && is_worth_another_try(&error) => {
-                    debug!(attempt, kind = ?error.kind(), "a packet was not stored");
-                    attempt += 1;
-                    self.ctx.clock().sleep(self.pause).await;
+            let failed = match self.try_store(packet).await {
+                Ok(stored) => return Ok(stored),
+                Err(failed) => failed,
+            };
+            is_certain &= failed.is_certain;
+            let error = failed.error;
+            if is_clock(&error) {
+                if is_certain || std::mem::replace(&mut is_remeasured, true) {
+                    return Err(Failure { error, is_certain });
                 }
-                outcome => return outcome,
+                continue;
             }
+            if attempt >= attempts || !is_worth_another_try(&error) {
+                return Err(Failure { error, is_certain });
+            }
+            debug!(attempt, kind = ?error.kind(), "a packet was not stored");
+            attempt += 1;
+            self.ctx.clock().sleep(self.pause).await;
         }
     }
 
-    async fn try_store(&self, packet: &Packet) -> Result<Stored, Failure> {
-        let failed = |error: routing::Error| Failure::Final(error.into());
-        let now = self.time().await.map_err(failed)?;
-        let reply = self.ask(packet.account, packet.store_request(now), None).await.map_err(failed)?;
-        match reply.status {
-            200 => {
-                let by = packet.stored_by(&reply.body);
-                if by.is_empty() {
-                    Err(Failure::Final(Error::NotStored))
-                } else {
-                    Ok(Stored { by, path: reply.path })
-                }
-            }
-            CLOCK => Err(Failure::Clock(refused(CLOCK, &reply.body))),
-            status => Err(Failure::Final(refused(status, &reply.body))),
+    async fn try_store(&self, packet: &Packet) -> Result<Stored, Attempt> {
+        let now = self.time().await.map_err(|error| Attempt { error: error.into(), is_certain: true })?;
+        let reply = self.ask(packet.account, packet.store_request(now), None).await.map_err(|error| {
+            let is_certain = is_before_the_swarm(&error);
+            Attempt { error: error.into(), is_certain }
+        })?;
+        if reply.status != 200 {
+            // A node that refuses has stored nothing; one that failed may have.
+            let is_certain = reply.status < 500 || reply.status == 503;
+            return Err(Attempt { error: refused(reply.status, &reply.body), is_certain });
         }
+        let by = packet.stored_by(&reply.body);
+        if by.is_empty() {
+            return Err(Attempt { error: Error::NotStored, is_certain: false });
+        }
+        Ok(Stored { by, path: reply.path })
     }
+}
+
+fn is_clock(error: &Error) -> bool {
+    matches!(error, Error::Refused { status: CLOCK, .. })
+}
+
+/// Did the request surely get no further than to the first nodes?
+fn is_before_the_swarm(error: &routing::Error) -> bool {
+    matches!(
+        error,
+        routing::Error::NotReady(_)
+            | routing::Error::NoNodeReachable
+            | routing::Error::TooFewNodes { .. }
+            | routing::Error::UnknownDestination
+    )
 }
 
 /// What a node's status and words are to the caller.

@@ -50,6 +50,11 @@ impl Desk {
         self.lines.mutex(line).lock_owned().await
     }
 
+    /// Takes the turn only when nobody stands in the line.
+    pub(crate) fn turn_if_free(&self, line: Line) -> Option<OwnedMutexGuard<()>> {
+        self.lines.mutex(line).try_lock_owned().ok()
+    }
+
     /// Runs a job on the pool; a panic in it becomes an error.
     pub(crate) async fn work<T: Send + 'static>(
         &self,

@@ -12,12 +12,14 @@
 
 mod actor;
 mod config;
+mod copies;
 mod delivery;
 mod desk;
 mod error;
 mod filing;
 mod metrics;
 mod outgoing;
+mod pending;
 mod polling;
 mod receiving;
 mod sealing;

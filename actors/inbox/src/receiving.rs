@@ -12,12 +12,13 @@ use starling_protocol::crypto::ed25519;
 use tracing::debug;
 
 use crate::{
+    copies,
     delivery::{CLOCK, WRONG_SWARM},
     desk::{Desk, Line, Unlocked},
     filing::{self, Item, Reason, Verdict},
     metrics::{self, PollOutcome},
+    pending,
     polling::{self, Form, Page, Part, Wanted},
-    sending,
     store::{Batch, Cursor},
 };
 
@@ -28,11 +29,12 @@ const ITEMS_PER_JOB: usize = 32;
 /// status and mends what is wrong, and once with what it has mended.
 const REPEATS: usize = 2;
 
-/// Polls an account: first the copies that wait are stored, then some members of its swarm are read.
+/// Polls an account: first what is pending is offered again and the copies that wait are stored, then some members of its swarm are read.
 pub(crate) async fn poll(desk: &Desk, Poll { profile }: Poll) -> Result<Polled, Error> {
     let turn = desk.turn(Line::Poll(profile.clone())).await;
     let account = desk.unlock(&profile).await?;
-    sending::store_copies(desk, &profile, &account).await;
+    pending::take_up(desk, &profile, &account).await;
+    copies::store_copies(desk, &profile, &account).await;
     let members = members_to_read(desk, &account).await?;
     let read =
         join_all(members.into_iter().map(|member| read_member(desk, &profile, &account, member))).await;

@@ -6,23 +6,21 @@ use starling_contracts::{
     accounts::Profile,
     inbox::{Error, SendText, Sent},
 };
-use starling_kernel::{Kinded as _, Message as _};
-use starling_protocol::{account::AccountId, storage::MessageHash};
-use tracing::debug;
+use starling_kernel::Message as _;
+use starling_protocol::account::AccountId;
 
 use crate::{
-    delivery::{Failure, Stored},
+    copies,
+    delivery::{Earlier, Stored},
     desk::{Desk, Line, Unlocked},
     metrics,
-    outgoing::{self, Packet, Prepared},
-    store::WaitingCopy,
+    outgoing::{self, Prepared},
+    pending,
+    store::Pending,
 };
 
-/// How many waiting copies one send or poll tries to store.
-const COPIES_AT_ONCE: usize = 8;
-
-/// Sends a text: prepares it, stores it in the recipient's swarm, commits it here together with the copy for one's other
-/// devices, and stores that copy, or leaves it waiting.
+/// Sends a text: prepares it, keeps it as pending, stores it in the recipient's swarm, commits it here as sent together with
+/// the copy for one's other devices, and stores that copy, or leaves it waiting.
 pub(crate) async fn send(desk: &Desk, message: SendText) -> Result<Sent, Error> {
     let SendText { profile, to, body } = message;
     let turn = desk.turn(Line::Send(profile.clone(), to)).await;
@@ -47,61 +45,57 @@ async fn send_in_turn(
     to: AccountId,
     body: String,
 ) -> Result<Sent, Error> {
-    let (prepared, stored) = offer(desk, account, to, body).await?;
-    let Prepared { peer, copy, kept } = prepared;
-    let hash = peer.as_ref().map_or(copy.hash, |peer| peer.hash);
-    let timestamp = kept.sent_at;
+    // A text whose fate was left open, and that is sent again, is the same message.
+    let (message, stored) = match pending::take_up_before(desk, account, to, &body).await? {
+        Some(repeated) => pending::offer_again(desk, account, repeated, desk.config.send_attempts).await?,
+        None => offer(desk, account, to, body).await?,
+    };
+    let hash = message.packet().hash;
+    let timestamp = message.kept.sent_at;
+    let copy_hash = message.copy_hash();
     // A note to oneself is its own copy, and that is stored by now.
-    let is_note = peer.is_none();
-    let copy_hash = copy.hash;
-    let waiting = (!is_note).then_some(WaitingCopy { hash: copy.hash, data: copy.data });
-    let received_at = desk.ctx.clock().now_ms();
-    let entropy = Arc::clone(desk.ctx.entropy());
-    desk.on_disk(SendText::NAME, account, move |store, sealer| {
-        store.add_sent(sealer, &kept, copy_hash, received_at, waiting.as_ref(), entropy.as_ref())
-    })
-    .await?;
+    let is_note = message.peer.is_none();
+    pending::commit(desk, account, message).await?;
     let synced = is_note || {
-        store_copies(desk, profile, account).await;
-        !is_waiting(desk, account, copy_hash).await
+        copies::store_copies(desk, profile, account).await;
+        !copies::is_waiting(desk, account, copy_hash).await
     };
     let swarm = desk.delivery.swarm(to).await.map(|swarm| swarm.id);
     Ok(Sent { hash, timestamp, stored_by: stored.by, path: stored.path, swarm, synced })
 }
 
-/// Seals the text and stores it in the swarm where its reader looks. When the swarm finds the time wrong, the text gets
-/// another one, once.
+/// Seals the text, puts it down as pending, and stores it in the swarm where its reader looks. When the swarm finds the time
+/// wrong, and no member can have taken the message, the text gets another time, once.
 async fn offer(
     desk: &Desk,
     account: &Unlocked,
     to: AccountId,
     body: String,
-) -> Result<(Prepared, Stored), Error> {
+) -> Result<(Pending, Stored), Error> {
     let body: Arc<str> = body.into();
     let mut restamped = false;
     loop {
         let (before, sent_at) = stamp(desk, account).await?;
-        let prepared = prepare(desk, account, to, Arc::clone(&body), sent_at).await;
-        let outcome = match &prepared {
-            Ok(prepared) => {
-                let packet = prepared.peer.as_ref().unwrap_or(&prepared.copy);
-                desk.delivery.store(packet).await
+        let message = match put_down(desk, account, to, Arc::clone(&body), sent_at).await {
+            Ok(message) => message,
+            Err(error) => {
+                pending::discard(desk, account, sent_at, Some(before)).await?;
+                return Err(error);
             }
-            Err(error) => Err(Failure::Final(error.clone())),
         };
-        match (prepared, outcome) {
-            (Ok(prepared), Ok(stored)) => return Ok((prepared, stored)),
-            (_, Err(Failure::Clock(_))) if !restamped => {
-                restamped = true;
-                // A time that the network does not share must not hold up the times to come.
-                let taken = desk.on_disk(SendText::NAME, account, {
-                    let entropy = Arc::clone(desk.ctx.entropy());
-                    move |store, sealer| store.give_back_time(sealer, sent_at, before, entropy.as_ref())
-                });
-                taken.await?;
-            }
-            (Err(error), _) => return Err(error),
-            (_, Err(failure)) => return Err(failure.into()),
+        let failure =
+            match desk.delivery.store(&message.packet(), Earlier::Never, desk.config.send_attempts).await {
+                Ok(stored) => return Ok((message, stored)),
+                Err(failure) => failure,
+            };
+        if failure.is_certain {
+            // A time that no message bears must not hold up the times to come.
+            pending::discard(desk, account, sent_at, Some(before)).await?;
+        } else if failure.is_permanent() {
+            pending::discard(desk, account, sent_at, None).await?;
+        }
+        if !(failure.is_certain && failure.is_clock()) || std::mem::replace(&mut restamped, true) {
+            return Err(failure.error);
         }
     }
 }
@@ -109,66 +103,27 @@ async fn offer(
 /// The next time of the account: network time, but later than any before. Also the last one before.
 async fn stamp(desk: &Desk, account: &Unlocked) -> Result<(u64, u64), Error> {
     let now = desk.delivery.time().await?;
+    let own = account.secrets.keys.id();
     let entropy = Arc::clone(desk.ctx.entropy());
-    desk.on_disk(SendText::NAME, account, move |store, sealer| store.take_time(sealer, now, entropy.as_ref()))
-        .await
+    desk.on_disk(SendText::NAME, account, move |store, sealer| {
+        store.take_time(sealer, &own, now, entropy.as_ref())
+    })
+    .await
 }
 
-async fn prepare(
+/// Seals the text, and keeps it as pending: what a swarm may have, this disk has too.
+async fn put_down(
     desk: &Desk,
     account: &Unlocked,
     to: AccountId,
     body: Arc<str>,
     sent_at: u64,
-) -> Result<Prepared, Error> {
+) -> Result<Pending, Error> {
     let secrets = Arc::clone(&account.secrets);
     let entropy = Arc::clone(desk.ctx.entropy());
     let job = move || outgoing::prepare(&secrets, &to, &body, sent_at, &mut |bytes| entropy.fill(bytes));
-    desk.work(SendText::NAME, job).await?
-}
-
-/// Tries to store the copies that wait, the oldest first. One that is not stored stays; when the network cannot be asked at
-/// all, so do those behind it.
-pub(crate) async fn store_copies(desk: &Desk, profile: &Profile, account: &Unlocked) {
-    let _turn = desk.turn(Line::Copies(profile.clone())).await;
-    if let Err(error) = try_store_copies(desk, account).await {
-        debug!(kind = ?error.kind(), "copies for other devices wait for the next try");
-    }
-}
-
-async fn try_store_copies(desk: &Desk, account: &Unlocked) -> Result<(), Error> {
-    let own = account.secrets.keys.id();
-    let waiting =
-        desk.on_disk(SendText::NAME, account, |store, sealer| store.copies(sealer, COPIES_AT_ONCE)).await?;
-    let mut left = waiting.len();
-    metrics::copies_waiting(left);
-    for (position, copy) in waiting {
-        let packet = Packet::new(own, copy.data);
-        let stored = match desk.delivery.store(&packet).await {
-            // The time in the request is not the message's: with the new offset the same bytes go through.
-            Err(Failure::Clock(_)) => desk.delivery.store(&packet).await,
-            outcome => outcome,
-        };
-        match stored.map_err(Error::from) {
-            Ok(_) => {}
-            Err(Error::Refused { status, .. }) => {
-                debug!(status, "a copy for other devices was refused and waits for the next try");
-                continue;
-            }
-            Err(error) => return Err(error),
-        }
-        desk.on_disk(SendText::NAME, account, move |store, sealer| store.remove_copy(sealer, position))
-            .await?;
-        left -= 1;
-        metrics::copy_stored();
-        metrics::copies_waiting(left);
-    }
-    Ok(())
-}
-
-/// Does the copy wait still? When even that cannot be told, it is taken to.
-async fn is_waiting(desk: &Desk, account: &Unlocked, hash: MessageHash) -> bool {
-    desk.on_disk(SendText::NAME, account, move |store, sealer| store.has_copy(sealer, hash))
-        .await
-        .unwrap_or(true)
+    let Prepared { peer, copy, kept } = desk.work(SendText::NAME, job).await??;
+    let message = Pending { kept, peer: peer.map(|peer| peer.data), copy: copy.data, rounds: 0 };
+    pending::put(desk, account, message.clone()).await?;
+    Ok(message)
 }

@@ -1,5 +1,6 @@
 //! The tables of `inbox.redb`, and the transactions on them. All of it blocks, so it is called on the pool.
 
+mod pending;
 mod rows;
 mod tables;
 
@@ -13,6 +14,7 @@ use starling_protocol::{
     storage::{MessageHash, Namespace},
 };
 
+pub(crate) use self::pending::{AHEAD_MS, Pending};
 use self::{
     rows::{Row, identity_key},
     tables::{
@@ -26,7 +28,7 @@ use crate::{
     sealing::{Index, Sealer},
 };
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// A hash of namespace 0 is remembered at least this long, whatever a node says of its expiry: the longest that a stranger's
 /// message can be stored.
 const REMEMBER_AT_LEAST_MS: u64 = 14 * DAY_MS;
@@ -120,61 +122,6 @@ impl Store {
         })
     }
 
-    /// Keeps a message that was sent from here under the hash of its copy, and the copy itself while it waits.
-    pub(crate) fn add_sent(
-        &self,
-        sealer: &Sealer,
-        kept: &Kept,
-        hash: MessageHash,
-        received_at: u64,
-        waiting: Option<&WaitingCopy>,
-        entropy: &dyn Entropy,
-    ) -> Result<(), Error> {
-        self.write(|transaction| {
-            let mut tables = Tables::open(transaction, sealer, entropy)?;
-            // The copy comes back with the next poll, and may be stored anew until it does.
-            tables.remember_hash(&hash, received_at + REMEMBER_AT_MOST_MS)?;
-            tables.add(kept, hash, received_at)?;
-            match waiting {
-                Some(copy) => tables.add_copy(copy),
-                None => Ok(()),
-            }
-        })
-    }
-
-    /// Takes the next time for a message: `now`, but later than any taken before. Returns the last one before, and it.
-    pub(crate) fn take_time(
-        &self,
-        sealer: &Sealer,
-        now: u64,
-        entropy: &dyn Entropy,
-    ) -> Result<(u64, u64), Error> {
-        self.write(|transaction| {
-            let mut tables = Tables::open(transaction, sealer, entropy)?;
-            let before = tables.last_time()?;
-            let taken = now.max(before.saturating_add(1));
-            tables.set_state("last_time", &taken.to_le_bytes())?;
-            Ok((before, taken))
-        })
-    }
-
-    /// Gives a time back that no message was stored under, unless a later one was taken since.
-    pub(crate) fn give_back_time(
-        &self,
-        sealer: &Sealer,
-        taken: u64,
-        before: u64,
-        entropy: &dyn Entropy,
-    ) -> Result<(), Error> {
-        self.write(|transaction| {
-            let mut tables = Tables::open(transaction, sealer, entropy)?;
-            if tables.last_time()? == taken {
-                tables.set_state("last_time", &before.to_le_bytes())?;
-            }
-            Ok(())
-        })
-    }
-
     /// Takes a copy that was stored out of the waiting ones.
     pub(crate) fn remove_copy(&self, sealer: &Sealer, position: u64) -> Result<(), Error> {
         self.write(|transaction| {
@@ -184,6 +131,22 @@ impl Store {
                 .remove(&numbered(sealer, position))
                 .map_err(broken)?;
             Ok(())
+        })
+    }
+
+    /// Puts a copy that was not taken behind the others.
+    pub(crate) fn put_copy_last(
+        &self,
+        sealer: &Sealer,
+        position: u64,
+        copy: &WaitingCopy,
+        entropy: &dyn Entropy,
+    ) -> Result<(), Error> {
+        self.write(|transaction| {
+            let mut tables = Tables::open(transaction, sealer, entropy)?;
+            // Added first, so that its new position is a later one even when it is the last itself.
+            tables.add_copy(copy)?;
+            tables.remove_copy(position)
         })
     }
 
@@ -275,13 +238,6 @@ impl Store {
 }
 
 impl Tables<'_> {
-    fn last_time(&self) -> Result<u64, Error> {
-        let last = self.state("last_time")?;
-        last.map_or(Ok(0), |bytes| {
-            bytes.as_slice().try_into().map(u64::from_le_bytes).map_err(|_| unreadable())
-        })
-    }
-
     /// Keeps a message; `None` when one of the same author and time is in its conversation already.
     fn add(
         &mut self,

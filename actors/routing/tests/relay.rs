@@ -27,6 +27,7 @@ use starling_protocol::{
         frame::Frame,
         parse_node_reply,
     },
+    peer_wire::MAX_BODY,
 };
 use town::{Letter, Town};
 
@@ -131,6 +132,34 @@ async fn binary_answers_travel_as_base64_text() {
     assert_eq!(opened(&answer, &built.reply_key), text(200, "AP8="));
     town.stop().await;
 }
+
+#[actix_rt::test]
+async fn an_answer_that_no_hop_can_carry_back_is_replaced_under_seal() {
+    let town = town(2).await;
+    // Base64 makes four bytes of three, and the padding of a whole number of threes is none.
+    let longest_sealed = MAX_BODY / 4 * 3;
+    let around = r#"{"body":"","status":200}"#.len() + SEAL;
+    for (size, expected) in [
+        (longest_sealed - around, None),
+        (longest_sealed - around + 1, Some(text(500, "response too large"))),
+        (MAX_BODY, Some(text(500, "response too large"))),
+    ] {
+        let long = "x".repeat(size);
+        let built = to_node(&[1], 2);
+        town.storage.say(Ok(Answer { status: 200, body: Body::Text(long.clone()) }));
+
+        let answer = town.enter(&key(1), built.post_body).await;
+
+        assert!(answer.body.len() <= MAX_BODY);
+        let expected = expected.unwrap_or_else(|| text(200, &long));
+        assert!(opened(&answer, &built.reply_key) == expected, "{size}");
+    }
+
+    town.stop().await;
+}
+
+/// Nonce and tag of XChaCha20-Poly1305.
+const SEAL: usize = 24 + 16;
 
 #[actix_rt::test]
 async fn a_node_may_be_on_a_path_twice_and_be_its_destination() {

@@ -28,7 +28,7 @@ pub enum BackendConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LocalConfig {
-    /// The node-list file. From the next start.
+    /// The node-list file; a relative path begins at the working directory of the process. From the next start.
     pub file: PathBuf,
     /// The Ed25519 key, in hex, that signs the file. From the next start.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,10 @@ impl Config {
     /// What the keys of `[staking.backend]` mean, for the example file.
     pub const BACKEND_NOTES: &'static [Note] = &[
         Note::new("type", "Which ledger is followed: \"local\" is the signed file of a private network."),
-        Note::new("file", "The node-list file."),
+        Note::new(
+            "file",
+            "The node-list file; a relative path begins at the working directory of the process.",
+        ),
         Note::new("poll", "How often the file is looked at."),
         Note::optional(
             "authority",

@@ -28,12 +28,16 @@ pub struct Config {
     pub sweep: Duration,
     /// Serves the method `debug_panic`, which panics inside a handler: for trials of supervision only. From the next start.
     pub fault_injection: bool,
-    /// Mailbox, deadlines and restarts. From the next start.
+    /// Mailbox, deadlines and restarts of the way in for clients. From the next start.
     pub bounds: Bounds,
+    /// The same for writes that other members of the swarm forward. From the next start.
+    pub replica_bounds: Bounds,
 }
 
 impl Default for Config {
     fn default() -> Self {
+        // A file that was not closed properly is checked as it is opened, which takes as long as reading it.
+        let bounds = Bounds { concurrency: 512, start_within: Duration::from_secs(300), ..Bounds::default() };
         Self {
             capacity: ByteSize::gib(10),
             cache: ByteSize::mib(64),
@@ -42,8 +46,8 @@ impl Default for Config {
             commit_queue: 2048,
             sweep: Duration::from_secs(10),
             fault_injection: false,
-            // A file that was not closed properly is checked as it is opened, which takes as long as reading it.
-            bounds: Bounds { concurrency: 512, start_within: Duration::from_secs(300), ..Bounds::default() },
+            replica_bounds: bounds.clone(),
+            bounds,
         }
     }
 }

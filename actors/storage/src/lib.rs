@@ -4,7 +4,8 @@
 //! from other members as [`ApplyForwarded`](starling_contracts::storage::ApplyForwarded). A write is answered when it is on this
 //! node's disk and every other member has answered or was given up on.
 //!
-//! - [`spec`], [`Storage`], [`Config`]: the actor, and its section of the configuration.
+//! - [`specs`], [`Storage`], [`Replica`], [`Config`]: the actors, one for clients and one for the other members, and their section
+//!   of the configuration.
 //! - [`store`]: the tables and the thread that writes them, usable without an actor.
 
 mod actor;
@@ -12,10 +13,14 @@ mod answers;
 mod check;
 mod config;
 mod ledger_calls;
+mod mend;
 mod metrics;
+mod open_store;
+mod replica;
 mod serve;
 pub mod store;
 mod write;
 
-pub use actor::{Storage, spec};
+pub use actor::{Storage, specs};
 pub use config::Config;
+pub use replica::Replica;

@@ -4,7 +4,7 @@ mod batch;
 mod read;
 mod recursion;
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use futures::{FutureExt as _, future::LocalBoxFuture};
@@ -22,6 +22,7 @@ use starling_protocol::{
         response::{Failure, ReplyValue},
         subaccount::Token,
     },
+    swarm::{SwarmId, mapping},
 };
 use tracing::error;
 
@@ -47,6 +48,8 @@ pub(crate) struct Server {
     pen: Pen,
     own: ed25519::PublicKey,
     list: RefCell<Option<Arc<NodeList>>>,
+    /// The swarms of the list, ascending.
+    swarms: RefCell<Vec<SwarmId>>,
     swarm_for: Recipient<SwarmFor>,
     replicate: Recipient<Replicate>,
     fault_injection: bool,
@@ -71,6 +74,7 @@ impl Server {
             own,
             pen: Pen { store, key, pool },
             list: RefCell::default(),
+            swarms: RefCell::default(),
             swarm_for: ctx.recipient(),
             replicate: ctx.recipient(),
             fault_injection,
@@ -82,14 +86,20 @@ impl Server {
         &self.pen.store
     }
 
-    /// Takes a newer list; tells whether it was one.
+    /// Takes a list, if it is newer than the one held.
     pub(crate) fn follow(&self, list: Arc<NodeList>) {
         let mut held = self.list.borrow_mut();
         if held.as_ref().is_none_or(|held| list.height > held.height) {
+            let swarms = list.nodes().iter().map(|node| node.swarm).filter(|swarm| swarm.is_assigned());
+            *self.swarms.borrow_mut() = swarms.collect::<BTreeSet<_>>().into_iter().collect();
             *held = Some(list);
         }
-        drop(held);
-        match self.unready() {
+    }
+
+    /// Tells the operator whether clients can be served, and if not, why.
+    pub(crate) fn tell_readiness(&self) {
+        let broken = self.store().failure().map(|error| error.to_string());
+        match broken.or_else(|| self.unready().map(str::to_owned)) {
             Some(reason) => self.ctx.not_ready(reason),
             None => self.ctx.ready(),
         }
@@ -134,7 +144,9 @@ impl Server {
             Ok((None, _)) => return Ok(refused(400, RequestError::NotForwardable.to_string())),
             Err(error) => return Ok(refused(400, error.to_string())),
         };
-        if let Err(Answer { status, body }) = self.own_swarm_for(account, &moment).await? {
+        // Not asked of the swarm actor: its places may all be taken by copies that wait for other nodes.
+        let swarm = self.swarm_in(&list, &account);
+        if let Err(Answer { status, body }) = if_own(swarm, &moment) {
             return Ok(refused(status, plain(body)));
         }
         match self.check_write(request, &moment, Origin::Member).await? {
@@ -215,13 +227,15 @@ impl Server {
         account: AccountId,
         moment: &Moment,
     ) -> Result<Result<SwarmView, Answer>, Error> {
-        Ok(match self.swarm_of(account).await? {
-            None => Err(answers::text(500, "No swarms known!")),
-            Some(swarm) if !swarm.is_own => {
-                Err(answers::json_answer(421, answers::swarm_body(Some(&swarm), moment)))
-            }
-            Some(swarm) => Ok(swarm),
-        })
+        Ok(if_own(self.swarm_of(account).await?, moment))
+    }
+
+    /// The account's swarm (swarms §1) by the list alone.
+    fn swarm_in(&self, list: &NodeList, account: &AccountId) -> Option<SwarmView> {
+        let id = mapping::nearest(mapping::space(account), &self.swarms.borrow())?;
+        let members: Vec<_> = list.nodes().iter().filter(|node| node.swarm == id).cloned().collect();
+        let is_own = members.iter().any(|node| node.ed25519 == self.own);
+        Some(SwarmView { id, members, is_own })
     }
 
     async fn swarm_of(&self, account: AccountId) -> Result<Option<SwarmView>, Error> {
@@ -281,19 +295,36 @@ impl Server {
         &self,
         job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
-        self.on_pool(job).await?.map_err(|error| failed(&error))
+        let store = self.store().clone();
+        // Letting go of a file that failed may block, so that is the pool's too.
+        let outcome = self.on_pool(move || job().inspect_err(|error| store.report(error))).await?;
+        outcome.map_err(|error| {
+            let is_known = matches!(error, StoreError::Busy { .. } | StoreError::Closed);
+            if !is_known && self.store().failure().is_none() {
+                error!(%error, "the message store could not be read");
+            }
+            failed(&error)
+        })
     }
 }
 
-/// What the caller is told of a failure of the store; the operator is told more.
+/// The account's swarm if this node is in it, else what is answered.
+fn if_own(swarm: Option<SwarmView>, moment: &Moment) -> Result<SwarmView, Answer> {
+    match swarm {
+        None => Err(answers::text(500, "No swarms known!")),
+        Some(swarm) if !swarm.is_own => {
+            Err(answers::json_answer(421, answers::swarm_body(Some(&swarm), moment)))
+        }
+        Some(swarm) => Ok(swarm),
+    }
+}
+
+/// What the caller is told of a failure of the store. The operator was told more, once per commit and not per caller.
 fn failed(error: &StoreError) -> Error {
     match error {
         StoreError::Busy { capacity } => CallError::Busy { actor: NAME, capacity: *capacity }.into(),
         StoreError::Closed => CallError::Stopping { actor: NAME }.into(),
-        error => {
-            error!(%error, "the message store failed");
-            Error::Store
-        }
+        _ => Error::Store,
     }
 }
 
@@ -319,13 +350,11 @@ fn plain(body: Body) -> String {
 
 /// The flat dict with which a member is answered.
 fn encode_entry(outcome: Result<Entry, StoreError>) -> Vec<u8> {
-    let entry = outcome.map_or_else(|error| failure_entry(&error), ReplyValue::Object);
+    let entry = outcome.map_or_else(|_| failure_entry(), ReplyValue::Object);
     entry.to_bencode().encode()
 }
 
-/// The entry of a node whose store failed (storage-rpc §4.1).
-fn failure_entry(error: &StoreError) -> ReplyValue {
-    // The operator's log has the cause, which may name files.
-    let _ = failed(error);
+/// The entry of a node whose store failed (storage-rpc §4.1); the operator's log has the cause, which may name files.
+fn failure_entry() -> ReplyValue {
     Failure::Query { reason: "the message store failed".to_owned() }.to_reply()
 }

@@ -4,10 +4,13 @@
 //! The writer applies as many as wait, commits them together, and only then answers: what a [`Ticket`] resolves to is on disk.
 //! [`Store::read`] gives a snapshot that never waits for the writer.
 //!
+//! After an I/O error the file is let go of, and everything is refused with that error until [`Store::reopen`] succeeds.
+//!
 //! The file's tables are declared in one place, `store/tables.rs`.
 
 mod commit;
 mod error;
+mod held;
 mod insert;
 mod open;
 mod place;
@@ -26,3 +29,6 @@ pub use remove::{Remove, RemoveExpired, Removed, Which};
 pub use renew::{LowerAll, Renew, Renewed};
 pub use revoke::{Revoke, Unrevoke};
 pub use tables::{SCHEMA_VERSION, Tables};
+
+#[cfg(test)]
+pub(crate) use held::tests::open as open_on;

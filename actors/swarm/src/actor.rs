@@ -1,26 +1,22 @@
-//! The actor: keeps the ring of the newest node list, answers from it, and hands copies to the copier.
+//! The actor: keeps the ring of the newest node list, and answers from it.
 
-use std::rc::Rc;
-
-use bytes::Bytes;
 use serde_json::json;
 use starling_contracts::{
     staking::{CurrentNodeList, NodeList, NodeListChanged},
-    swarm::{Error, MemberAnswer, Replicate, SwarmFor, SwarmView},
+    swarm::{Error, SwarmFor, SwarmView},
 };
-use starling_kernel::{Actor, CallError, Context, Fault, Handler, Spec, Task, done, task};
-use starling_protocol::{crypto::ed25519, peer_wire::encode_swarm_request};
+use starling_kernel::{Actor, CallError, Context, Fault, Handler, Spec, Task, done};
+use starling_protocol::crypto::ed25519;
 use tracing::{debug, info};
 
-use crate::{config::Config, copier::Copier, metrics, ring::Ring};
+use crate::{config::Config, metrics, ring::Ring};
 
-/// Answers which swarm keeps an account, and copies writes to its members.
+/// Answers which swarm keeps an account, at once: nothing it does waits for another machine.
 ///
 /// It is not ready until a node list with a swarm in it was seen. A list that is not newer than the one held is ignored.
 pub struct SwarmDirectory {
     own: ed25519::PublicKey,
     ring: Option<Ring>,
-    copier: Rc<Copier>,
 }
 
 /// The actor, ready to be run. `own` is the key of this process's node.
@@ -29,15 +25,14 @@ pub fn spec(config: Config, own: ed25519::PublicKey) -> Spec<SwarmDirectory> {
     Spec::new(move |ctx| start(config.clone(), own, ctx))
         .bounds(bounds)
         .serves::<SwarmFor>()
-        .serves::<Replicate>()
         .subscribes::<NodeListChanged>()
         .needs("staking")
 }
 
 async fn start(config: Config, own: ed25519::PublicKey, ctx: Context) -> Result<SwarmDirectory, Fault> {
     config.validate().map_err(Fault::new)?;
-    metrics::register();
-    let mut directory = SwarmDirectory { own, ring: None, copier: Copier::new(&config, ctx.clone()) };
+    metrics::register_ring();
+    let mut directory = SwarmDirectory { own, ring: None };
     ctx.not_ready(NO_LIST);
     match ctx.recipient::<CurrentNodeList>().ask(CurrentNodeList).await {
         Ok(list) => directory.follow(&list, &ctx),
@@ -62,7 +57,6 @@ impl SwarmDirectory {
         } else {
             ctx.ready();
         }
-        self.copier.set_fellows(ring.fellows());
         self.ring = Some(ring);
     }
 }
@@ -71,13 +65,10 @@ impl Actor for SwarmDirectory {
     const NAME: &'static str = "swarm";
 
     fn observe(&self) -> serde_json::Value {
-        let (waiting, down) = self.copier.state();
         json!({
             "height": self.ring.as_ref().map(Ring::height),
             "swarms": self.ring.as_ref().map_or(0, Ring::len),
             "in_a_swarm": self.ring.as_ref().is_some_and(|ring| ring.own_swarm().is_some()),
-            "copies_to_retry": waiting,
-            "members_down": down,
         })
     }
 }
@@ -98,22 +89,5 @@ impl Handler<SwarmFor> for SwarmDirectory {
             members: members.to_vec(),
             is_own: own == Some(id),
         }))
-    }
-}
-
-impl Handler<Replicate> for SwarmDirectory {
-    fn handle(&mut self, write: Replicate, _: &Context) -> Task<Result<Vec<MemberAnswer>, Error>> {
-        let Some(others) = self.ring.as_ref().and_then(|ring| ring.others_for(&write.account)) else {
-            return done(Err(Error::NoSwarms));
-        };
-        let request = Bytes::from(encode_swarm_request(write.method, &write.dict));
-        let copier = Rc::clone(&self.copier);
-        task(async move {
-            let copies = others.into_iter().map(|node| {
-                let (copier, request) = (Rc::clone(&copier), request.clone());
-                async move { MemberAnswer { node: node.ed25519, outcome: copier.copy(node, request).await } }
-            });
-            Ok(futures::future::join_all(copies).await)
-        })
     }
 }

@@ -27,7 +27,7 @@ pub struct Config {
     pub later_retries: Duration,
     /// Most memory that missed copies may take; beyond it, the oldest are given up. From the next start.
     pub retry_memory: ByteSize,
-    /// Mailbox, deadlines and restarts. From the next start.
+    /// Mailbox, deadlines and restarts, of the directory and of the copier each. From the next start.
     pub bounds: Bounds,
 }
 
@@ -40,7 +40,7 @@ impl Default for Config {
             first_retry: Duration::from_secs(15),
             later_retries: Duration::from_secs(60),
             retry_memory: ByteSize::mib(32),
-            // A copy may hold its place for the whole deadline, and questions about the map must not wait behind it.
+            // A write holds its place at the copier for as long as its slowest member may take.
             bounds: Bounds { concurrency: 1024, ..Bounds::default() },
         }
     }

@@ -1,8 +1,8 @@
 //! How long a member is waited for, by how it answered before. Pure: time is handed in.
 //!
 //! A member is *up* until a copy to it fails, *down* from then on until it answers anything. A copy for a member that is
-//! down is not waited for: it is sent in the background as a probe, at most one per [`Patience::probe_every`], or
-//! goes straight to the retries. So a dead member costs one slow answer and not one for every write.
+//! down is not waited for: a probe is sent in the background, at most one per [`Patience::probe_every`] (this copy, or the
+//! oldest that the member missed), or nothing is sent and the copy goes straight to the retries. So a dead member costs one slow answer and not one for every write.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -24,7 +24,7 @@ pub struct Patience {
 pub enum Attempt {
     /// Send it, and wait so long for the answer; the copy itself has the whole deadline.
     Wait(Duration),
-    /// Send it, and do not wait.
+    /// Send it, or the oldest one missed, and do not wait.
     Probe,
     /// Do not send it now.
     Skip,
@@ -66,16 +66,15 @@ impl Health {
         }
     }
 
-    /// `node` answered, whatever it said. Tells whether it was down before.
-    pub fn answered(&mut self, node: &ed25519::PublicKey, took: Duration) -> bool {
-        let (usual, was_down) = match self.members.get(node) {
-            Some(State::Up { usual }) => (Some(*usual), false),
-            Some(State::Down { usual, .. }) => (*usual, true),
-            None => (None, false),
+    /// `node` answered, whatever it said.
+    pub fn answered(&mut self, node: &ed25519::PublicKey, took: Duration) {
+        let usual = match self.members.get(node) {
+            Some(State::Up { usual }) => Some(*usual),
+            Some(State::Down { usual, .. }) => *usual,
+            None => None,
         };
         let usual = usual.map_or(took, |usual| (usual * (SMOOTHING - 1) + took) / SMOOTHING);
         self.members.insert(*node, State::Up { usual });
-        was_down
     }
 
     /// `node` did not answer in time, or could not be reached.
@@ -147,8 +146,8 @@ mod tests {
         health.answered(&NODE, Duration::from_millis(80));
         health.failed(&NODE, at(1), &PATIENCE);
 
-        assert!(health.answered(&NODE, Duration::from_millis(80)));
-        assert!(!health.answered(&NODE, Duration::from_millis(80)));
+        health.answered(&NODE, Duration::from_millis(80));
+
         assert_eq!(health.plan(&NODE, at(2), &PATIENCE), Attempt::Wait(Duration::from_millis(1600)));
         assert_eq!(health.n_down(), 0);
     }

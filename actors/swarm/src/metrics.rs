@@ -20,7 +20,7 @@ pub(crate) enum Copied {
     Refused,
     TimedOut,
     Unreadable,
-    /// Not sent, because the member is known to be down.
+    /// Not sent now, because the member is known to be down or older copies wait for it.
     Skipped,
 }
 
@@ -38,21 +38,29 @@ impl Copied {
     }
 }
 
-/// Describes the series and makes them visible at zero.
-pub(crate) fn register() {
+/// Describes the directory's series and makes them visible at zero.
+pub(crate) fn register_ring() {
     describe_gauge!(HEIGHT, Unit::Count, "Height of the node list that the map is made from.");
     describe_gauge!(SWARMS, Unit::Count, "Swarms there are.");
     describe_counter!(LOOKUPS, Unit::Count, "Questions for an account's swarm.");
+    gauge!(HEIGHT).set(0.0);
+    gauge!(SWARMS).set(0.0);
+    counter!(LOOKUPS).increment(0);
+}
+
+/// Describes the copier's series and makes them visible at zero.
+pub(crate) fn register_copies() {
     describe_counter!(COPIES, Unit::Count, "Copies of writes for other members, by how each try ended.");
     describe_histogram!(COPY_DURATION, Unit::Seconds, "Time until a member answered a copy.");
     describe_gauge!(RETRIES_WAITING, Unit::Count, "Copies that members missed and will be sent again.");
-    describe_counter!(RETRIES_GIVEN_UP, Unit::Count, "Missed copies given up for want of room.");
+    describe_counter!(
+        RETRIES_GIVEN_UP,
+        Unit::Count,
+        "Missed copies given up, for want of room or because a member failed at one too often."
+    );
     describe_gauge!(MEMBERS_DOWN, Unit::Count, "Members of the own swarm that did not answer last time.");
-    gauge!(HEIGHT).set(0.0);
-    gauge!(SWARMS).set(0.0);
     gauge!(RETRIES_WAITING).set(0.0);
     gauge!(MEMBERS_DOWN).set(0.0);
-    counter!(LOOKUPS).increment(0);
     counter!(RETRIES_GIVEN_UP).increment(0);
     for outcome in Copied::ALL {
         counter!(COPIES, "outcome" => outcome.label()).increment(0);

@@ -25,12 +25,24 @@ pub struct Schedule {
 pub struct Copy {
     /// The encoded request.
     pub request: Bytes,
+    /// How often the member answered it with a failure of its own.
+    n_failures: u32,
 }
+
+impl Copy {
+    /// A copy that no member failed at yet.
+    pub fn new(request: Bytes) -> Self {
+        Self { request, n_failures: 0 }
+    }
+}
+
+/// So often a member may fail at one copy before that is given up: it would hold up all later ones for ever.
+const MOST_FAILURES: u32 = 10;
 
 /// What a copy takes in memory beside its bytes.
 const OVERHEAD: usize = 128;
 
-/// The missed copies of all members, each member's in the order of the writes.
+/// The missed copies of all members, each member's in the order of their numbers.
 #[derive(Debug)]
 pub struct Retries {
     schedule: Schedule,
@@ -54,7 +66,8 @@ impl Retries {
         Self { schedule, max_bytes, bytes: 0, members: HashMap::new(), given_up: 0 }
     }
 
-    /// Keeps a copy that `node` missed. Number the copies upwards: those of the lowest number are given up first.
+    /// Keeps a copy that `node` missed, in front of those with a higher number. Number the copies in the order of the
+    /// writes: those of the lowest number are sent first, and given up first.
     pub fn add(&mut self, node: ed25519::PublicKey, number: u64, copy: Copy, now: Duration) {
         let cost = cost(&copy);
         if cost > self.max_bytes {
@@ -67,7 +80,8 @@ impl Retries {
             due,
             is_taken: false,
         });
-        waiting.copies.push_back((number, copy));
+        let position = waiting.copies.partition_point(|(other, _)| *other < number);
+        waiting.copies.insert(position, (number, copy));
         self.bytes += cost;
         while self.bytes > self.max_bytes {
             self.give_up_oldest();
@@ -81,11 +95,24 @@ impl Retries {
         self.members.iter().filter(|(_, waiting)| is_due(waiting)).map(|(node, _)| *node).collect()
     }
 
-    /// `node` was heard from: its copies are due at once.
-    pub fn heard_from(&mut self, node: &ed25519::PublicKey, now: Duration) {
-        if let Some(waiting) = self.members.get_mut(node) {
-            waiting.due = waiting.due.min(now);
-        }
+    /// Do copies wait for `node`, or is somebody busy with them?
+    pub fn is_waiting(&self, node: &ed25519::PublicKey) -> bool {
+        self.members.contains_key(node)
+    }
+
+    /// Does a copy with a lower number wait for `node`?
+    pub fn has_older(&self, node: &ed25519::PublicKey, number: u64) -> bool {
+        self.oldest(node).is_some_and(|(oldest, _)| oldest < number)
+    }
+
+    /// Members that copies wait for.
+    pub fn members(&self) -> Vec<ed25519::PublicKey> {
+        self.members.keys().copied().collect()
+    }
+
+    /// Is somebody busy with the copies of any member?
+    pub fn is_any_taken(&self) -> bool {
+        self.members.values().any(|waiting| waiting.is_taken)
     }
 
     /// Reserves `node` for the caller, who must [`release`](Retries::release) it; false when somebody else has it.
@@ -112,6 +139,17 @@ impl Retries {
             && let Some((_, copy)) = waiting.copies.pop_front()
         {
             self.bytes -= cost(&copy);
+        }
+    }
+
+    /// `node` failed at that copy itself; after too many times it is given up, so that the later ones get through.
+    pub fn failed(&mut self, node: &ed25519::PublicKey, number: u64) {
+        let first = self.members.get_mut(node).and_then(|waiting| waiting.copies.front_mut());
+        let Some((_, copy)) = first.filter(|(first, _)| *first == number) else { return };
+        copy.n_failures += 1;
+        if copy.n_failures >= MOST_FAILURES {
+            self.delivered(node, number);
+            self.given_up += 1;
         }
     }
 
@@ -148,7 +186,7 @@ impl Retries {
         self.len() == 0
     }
 
-    /// How many were given up for want of room since the last question.
+    /// How many were given up since the last question.
     pub fn take_given_up(&mut self) -> u64 {
         std::mem::take(&mut self.given_up)
     }
@@ -161,6 +199,8 @@ impl Retries {
             self.bytes -= cost(&copy);
             self.given_up += 1;
         }
+        // Nothing is left to be sent to such a member, so nothing need wait behind it.
+        self.members.retain(|_, waiting| waiting.is_taken || !waiting.copies.is_empty());
     }
 }
 
@@ -181,7 +221,7 @@ mod tests {
     }
 
     fn copy(len: usize) -> Copy {
-        Copy { request: Bytes::from(vec![0; len]) }
+        Copy::new(Bytes::from(vec![0; len]))
     }
 
     #[test]
@@ -200,23 +240,39 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_heard_from_gets_its_copies_in_order() {
+    fn copies_come_in_the_order_of_the_writes_and_not_of_the_misses() {
         let mut retries = Retries::new(SCHEDULE, 10_000);
-        for number in 1..=3 {
+        for number in [3, 1, 2] {
             retries.add(A, number, copy(10), at(100));
         }
 
-        retries.heard_from(&A, at(101));
-
-        assert_eq!(retries.due(at(101)), [A]);
+        assert!(retries.has_older(&A, 2) && !retries.has_older(&A, 1) && !retries.has_older(&B, 9));
         assert!(retries.take(&A));
         for number in 1..=3 {
             assert_eq!(retries.oldest(&A).unwrap().0, number);
             retries.delivered(&A, number);
         }
-        retries.release(&A, at(102), false);
         assert!(retries.is_empty());
+        assert!(retries.is_waiting(&A) && retries.is_any_taken(), "whoever is busy may have one on its way");
+        retries.release(&A, at(102), false);
+        assert!(!retries.is_waiting(&A) && !retries.is_any_taken());
         assert_eq!(retries.bytes, 0);
+    }
+
+    #[test]
+    fn a_copy_that_a_member_fails_at_again_and_again_does_not_hold_up_the_next() {
+        let mut retries = Retries::new(SCHEDULE, 10_000);
+        retries.add(A, 1, copy(10), at(0));
+        retries.add(A, 2, copy(10), at(0));
+
+        for _ in 1..MOST_FAILURES {
+            retries.failed(&A, 1);
+        }
+        assert_eq!((retries.oldest(&A).unwrap().0, retries.take_given_up()), (1, 0));
+        retries.failed(&A, 1);
+
+        assert_eq!((retries.oldest(&A).unwrap().0, retries.take_given_up()), (2, 1));
+        assert_eq!(retries.bytes, 10 + OVERHEAD);
     }
 
     #[test]

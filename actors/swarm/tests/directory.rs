@@ -127,6 +127,10 @@ struct House {
 
 impl House {
     async fn open(first: Option<Arc<NodeList>>) -> Self {
+        Self::open_with(first, Config::default()).await
+    }
+
+    async fn open_with(first: Option<Arc<NodeList>>, config: Config) -> Self {
         let clock = ManualClock::at(1_000_000);
         let peers = Shared::default();
         let for_transport = Arc::clone(&peers);
@@ -146,7 +150,8 @@ impl House {
                 })
                 .serves::<CallPeer>(),
             )
-            .actor(starling_swarm::spec(Config::default(), node(1).ed25519))
+            .actor(starling_swarm::spec(config.clone(), node(1).ed25519))
+            .actor(starling_swarm::copier::spec(config, node(1).ed25519))
             .start()
             .await
             .expect("the kernel starts");
@@ -173,19 +178,36 @@ impl House {
             .count()
     }
 
+    /// What a node was sent, in order.
+    fn methods_seen(&self, number: u8) -> Vec<String> {
+        let port = node(number).libp2p_port;
+        let peers = self.peers.lock().expect("no test panics with the lock held");
+        peers.seen.iter().filter(|(to, _)| *to == port).map(|(_, method)| method.clone()).collect()
+    }
+
+    /// Lets the actors work until a node was sent so much.
+    async fn until_seen(&self, number: u8, n_copies: usize) {
+        while self.n_seen(number) != n_copies {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Outcomes by node number.
     async fn replicate(&self) -> Vec<(u8, MemberOutcome)> {
-        let write =
-            Replicate { account: account(90), method: "store", dict: Bytes::from_static(b"d1:xi1ee") };
-        let answers = self.kernel.ask(write).await.expect("there is a swarm");
+        self.write("store").await
+    }
+
+    /// Outcomes by node number.
+    async fn write(&self, method: &'static str) -> Vec<(u8, MemberOutcome)> {
+        let answers = self.kernel.ask(write(method)).await.expect("there is a swarm");
         let number = |key| (1..=9).find(|number| node(*number).ed25519 == key).expect("one of ours");
         answers.into_iter().map(|answer| (number(answer.node), answer.outcome)).collect()
     }
 
     async fn state(&self, key: &str) -> u64 {
         let all = self.kernel.observe().await;
-        let swarm = all.iter().find(|actor| actor.name == "swarm").expect("the actor runs");
-        swarm.state[key].as_u64().expect("a number")
+        let copier = all.iter().find(|actor| actor.name == "copier").expect("the actor runs");
+        copier.state[key].as_u64().expect("a number")
     }
 
     /// Lets the actors work until `key` has that value.
@@ -194,6 +216,10 @@ impl House {
             tokio::task::yield_now().await;
         }
     }
+}
+
+fn write(method: &'static str) -> Replicate {
+    Replicate { account: account(90), method, dict: Bytes::from_static(b"d1:xi1ee") }
 }
 
 fn done_ok() -> MemberOutcome {
@@ -265,11 +291,8 @@ async fn a_dead_member_holds_up_one_write_and_gets_all_of_them_when_it_is_back()
     let house = House::open(Some(list(1, 1..=5))).await;
     house.set(5, Some(Behaviour::Slow(Duration::from_secs(60))));
     let first = house.kernel.clone();
-    let write = Replicate { account: account(90), method: "store", dict: Bytes::from_static(b"d1:xi1ee") };
-    let first = tokio::spawn(async move { first.ask(write).await });
-    while house.n_seen(5) == 0 {
-        tokio::task::yield_now().await;
-    }
+    let first = tokio::spawn(async move { first.ask(write("store")).await });
+    house.until_seen(5, 1).await;
     house.until("members_down", 0).await;
 
     house.clock.advance(Duration::from_secs(5));
@@ -290,7 +313,7 @@ async fn a_dead_member_holds_up_one_write_and_gets_all_of_them_when_it_is_back()
 
     house.until("copies_to_retry", 0).await;
     house.until("members_down", 0).await;
-    assert_eq!(house.n_seen(5), 1 + 1 + 4, "the first try, the probe, and what it had missed");
+    assert_eq!(house.n_seen(5), 1 + 4 + 1, "the first try, what it had missed, and the last write");
     assert_eq!(house.replicate().await[3], (5, done_ok()));
 }
 
@@ -320,10 +343,124 @@ async fn a_member_that_is_not_ready_gets_its_copy_later() {
     assert_eq!(house.replicate().await[3], (5, refused));
     house.until("copies_to_retry", 1).await;
     house.set(5, None);
-    assert_eq!(house.replicate().await[3], (5, done_ok()));
+    assert_eq!(house.write("delete").await[3], (5, MemberOutcome::TimedOut), "it waits behind the first");
 
     house.until("copies_to_retry", 0).await;
-    assert_eq!(house.n_seen(5), 3);
+    assert_eq!(house.methods_seen(5), ["store", "store", "delete"]);
+    assert_eq!(house.replicate().await[3], (5, done_ok()));
+}
+
+#[tokio::test]
+async fn a_write_does_not_overtake_what_the_member_missed() {
+    let house = House::open(Some(list(1, 1..=5))).await;
+    house.set(5, Some(Behaviour::Dead));
+    assert_eq!(house.write("store").await[3], (5, MemberOutcome::TimedOut));
+    house.until("copies_to_retry", 1).await;
+
+    // The member is back, and slow, so that there is a time at which its queue is being sent.
+    house.set(5, Some(Behaviour::Slow(Duration::from_secs(2))));
+    house.clock.advance(Duration::from_secs(1));
+    assert_eq!(house.write("delete").await[3], (5, MemberOutcome::TimedOut));
+    house.until_seen(5, 2).await;
+    assert_eq!(house.methods_seen(5), ["store", "store"], "the probe is the oldest copy");
+    assert_eq!(house.write("expire").await[3], (5, MemberOutcome::TimedOut));
+    assert_eq!(house.n_seen(5), 2, "one at a time");
+    assert_eq!(house.state("copies_to_retry").await, 3);
+
+    house.set(5, None);
+    house.clock.advance(Duration::from_secs(2));
+    house.until("copies_to_retry", 0).await;
+    assert_eq!(house.methods_seen(5), ["store", "store", "delete", "expire"]);
+    assert_eq!(house.write("store").await[3], (5, done_ok()), "nothing waits, so it goes at once");
+}
+
+#[tokio::test]
+async fn a_write_does_not_overtake_one_whose_fate_is_open() {
+    let house = House::open(Some(list(1, 1..=5))).await;
+    assert_eq!(house.write("store").await[3], (5, done_ok()));
+    house.set(5, Some(Behaviour::Slow(Duration::from_secs(60))));
+    let kernel = house.kernel.clone();
+    let lost = tokio::spawn(async move { kernel.ask(write("store")).await });
+    house.until_seen(5, 2).await;
+
+    // The caller's patience ends after a second, the copy's own time after five.
+    house.clock.advance(Duration::from_secs(1));
+    assert_eq!(lost.await.unwrap().unwrap()[3].outcome, MemberOutcome::TimedOut);
+    house.set(5, None);
+    house.clock.advance(Duration::from_secs(2));
+    assert_eq!(house.write("delete").await[3], (5, MemberOutcome::TimedOut));
+    house.until("copies_to_retry", 1).await;
+    assert_eq!(house.n_seen(5), 2, "the first may still be missed");
+
+    house.clock.advance(Duration::from_secs(2));
+    house.until("copies_to_retry", 2).await;
+    house.clock.advance(Duration::from_secs(1));
+    house.write("expire").await;
+    house.until("copies_to_retry", 0).await;
+    assert_eq!(house.methods_seen(5), ["store", "store", "store", "delete", "expire"]);
+}
+
+#[tokio::test]
+async fn a_lookup_does_not_wait_behind_copies() {
+    let mut config = Config::default();
+    config.bounds.concurrency = 4;
+    let house = House::open_with(Some(list(1, 1..=5)), config).await;
+    house.set(5, Some(Behaviour::Slow(Duration::from_secs(60))));
+    for _ in 0..5 {
+        let kernel = house.kernel.clone();
+        tokio::spawn(async move { kernel.ask(write("store")).await });
+    }
+    house.until_seen(5, 4).await;
+
+    // The clock stands still, so every place at the copier stays taken.
+    let lookup = house.kernel.ask(SwarmFor { account: account(90) });
+    let view = tokio::time::timeout(Duration::from_secs(20), lookup).await.expect("it is answered at once");
+
+    assert!(view.unwrap().is_own);
+    assert_eq!(house.n_seen(5), 4);
+}
+
+#[tokio::test]
+async fn an_orderly_stop_tries_once_more_to_deliver_what_was_missed() {
+    let house = House::open(Some(list(1, 1..=5))).await;
+    house.set(4, Some(Behaviour::Dead));
+    house.set(5, Some(Behaviour::Dead));
+    house.write("store").await;
+    house.write("delete").await;
+    house.until("copies_to_retry", 4).await;
+    house.set(5, None);
+
+    assert_eq!(house.kernel.stop().await, [""; 0]);
+
+    assert_eq!(house.methods_seen(5), ["store", "store", "delete"]);
+    assert_eq!(house.methods_seen(4), ["store", "store"], "once more, and no further when that fails");
+}
+
+#[tokio::test]
+async fn an_orderly_stop_does_not_wait_long_for_a_member_that_does_not_answer() {
+    let config = Config { copy_deadline: Duration::from_secs(20), ..Config::default() };
+    let house = House::open_with(Some(list(1, 1..=5)), config).await;
+    house.set(5, Some(Behaviour::Dead));
+    house.write("store").await;
+    house.until("copies_to_retry", 1).await;
+    house.set(5, Some(Behaviour::Slow(Duration::from_secs(20))));
+
+    let kernel = house.kernel.clone();
+    let stop = tokio::spawn(async move { kernel.stop().await });
+    house.until_seen(5, 2).await;
+    house.clock.advance(Duration::from_secs(2));
+
+    // The clock stands still again: nothing but the end of the last tries can end the copier.
+    while house
+        .kernel
+        .observe()
+        .await
+        .iter()
+        .any(|actor| actor.name == "copier" && actor.status != starling_kernel::Status::Stopped)
+    {
+        tokio::task::yield_now().await;
+    }
+    stop.abort();
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@
 //! would have hidden it. A list is replaced as a whole; a table is merged key by key, unless its `type` changes: then what
 //! belonged to the other type is forgotten.
 //!
+//! The value of a key that is named like a secret, such as `passphrase`, is repeated by no error.
+//!
 //! - [`Loader`]: takes the layers, gives [`Loaded`].
 //! - [`Setting`], [`Origin`]: every effective key, and where its value was written.
 //! - [`Note`], [`Notes`]: what each key means, made into an annotated example file.
@@ -26,6 +28,7 @@ mod loader;
 mod notes;
 mod origin;
 mod refusal;
+mod secrecy;
 mod setting;
 mod suggestion;
 

@@ -1,4 +1,4 @@
-//! What is known of all actors at once: for `/readyz`, `starling status` and tests.
+//! What is known of all actors at once: for `/readyz`, `/actors` and tests.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -99,7 +99,7 @@ impl Vitals {
     }
 }
 
-/// An actor as `/readyz`, `starling status` and tests see it.
+/// An actor as `/actors` and tests see it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Observation {
     /// Its name.

@@ -292,6 +292,36 @@ fn a_wrong_type_in_a_file_is_named_with_what_was_expected() {
 }
 
 #[test]
+fn the_value_of_a_secret_is_in_no_refusal() {
+    #[derive(Debug, Default, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Safe {
+        accounts: Accounts,
+    }
+    #[derive(Debug, Default, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Accounts {
+        passphrase: String,
+    }
+    let check = |loader: Loader, expected: &str| {
+        let error = loader.load::<Safe>().expect_err("the layer is wrong").to_string();
+        assert!(error.ends_with(expected), "{error}");
+        assert!(!error.contains("123456789"), "{error}");
+    };
+    let folder = Folder::new();
+    for text in ["[accounts]\npassphrase = 123456789", "[accounts]\npassphrase = [\"123456789\"]"] {
+        let file = folder.write("node.toml", text);
+        check(Loader::new().file(file), "node.toml:2: accounts.passphrase expects a text in quotes");
+    }
+    let half = variables(&[("STARLING_ACCOUNTS", "{passphrase = \"123456789\"")]);
+    check(
+        Loader::new().environment("STARLING", half),
+        "environment STARLING_ACCOUNTS: accounts expects a table",
+    );
+    check(Loader::new().set("accounts.passphrase:123456789"), "-O (not shown): expected section.key=value");
+}
+
+#[test]
 fn a_number_in_quotes_is_no_number_in_a_file() {
     check_file(
         "gateway.port = \"80\"",

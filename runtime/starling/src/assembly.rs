@@ -50,6 +50,11 @@ impl Crew<'_> {
         }
         Self { kernel: self.kernel.actor(spec), ..self }
     }
+
+    /// Adds an actor that is part of another: who leaves that out, or stands in for it, does without both.
+    fn add_with<A: Actor>(self, spec: Spec<A>, whole: &'static str) -> Self {
+        if self.left_out.contains(whole) { self } else { self.add(spec) }
+    }
 }
 
 fn add_doors<'a>(crew: Crew<'a>, parts: &Parts<'_>) -> Crew<'a> {
@@ -73,9 +78,16 @@ fn add_doors<'a>(crew: Crew<'a>, parts: &Parts<'_>) -> Crew<'a> {
 
 fn add_node<'a>(crew: Crew<'a>, parts: &Parts<'_>, node_key: &Arc<ed25519::SecretKey>) -> Crew<'a> {
     let Parts { config, folder, .. } = parts;
+    let (replica, storage) =
+        starling_storage::specs(config.storage.clone(), Arc::clone(node_key), folder.to_path_buf());
     crew.add(starling_staking::spec(config.staking.clone()))
         .add(starling_swarm::spec(config.swarm.clone(), node_key.public()))
-        .add(starling_storage::spec(config.storage.clone(), Arc::clone(node_key), folder.to_path_buf()))
+        .add_with(
+            starling_swarm::copier::spec(config.swarm.clone(), node_key.public()),
+            starling_swarm::SwarmDirectory::NAME,
+        )
+        .add_with(replica, starling_storage::Storage::NAME)
+        .add(storage)
         .add(starling_routing::relay::spec(config.routing.relay.clone(), Arc::clone(node_key)))
 }
 

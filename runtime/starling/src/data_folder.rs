@@ -8,17 +8,19 @@
 //! ```
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
     thread,
     time::Duration,
 };
 
-use crate::error::Error;
+use crate::{error::Error, private_file};
 
 /// The layout that this program writes.
 const LAYOUT: u32 = 1;
+/// What the files of an installation end in.
+const OURS: &[&str] = &["key", "redb", "pem", "json"];
 /// Between taking the lock and writing its number into it, a process needs a moment.
 const HOLDER_TRIES: usize = 10;
 const HOLDER_PAUSE: Duration = Duration::from_millis(10);
@@ -64,7 +66,7 @@ fn create_private(path: &Path) -> io::Result<()> {
 
 fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join("lock");
-    let mut file = OpenOptions::new()
+    let mut file = private_file::owners_alone()
         .read(true)
         .write(true)
         .create(true)
@@ -107,10 +109,14 @@ fn check_layout(folder: &Path) -> Result<(), Error> {
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return fs::write(&path, format!("{LAYOUT}\n")).map_err(|source| disk("write", &path, source));
+            return write_layout(&path);
         }
         Err(source) => return Err(disk("read", &path, source)),
     };
+    // Earlier programs wrote the file in two steps, and may have ended in between.
+    if text.trim().is_empty() && is_new(folder).map_err(|source| disk("read", folder, source))? {
+        return write_layout(&path);
+    }
     match text.trim().parse::<u32>() {
         Ok(found) if found > LAYOUT => Err(Error::Newer { path: folder.to_owned(), found, known: LAYOUT }),
         Ok(_) => Ok(()),
@@ -120,6 +126,21 @@ fn check_layout(folder: &Path) -> Result<(), Error> {
             Err(Error::Damaged { path, problem })
         }
     }
+}
+
+fn write_layout(path: &Path) -> Result<(), Error> {
+    private_file::write(path, format!("{LAYOUT}\n").as_bytes()).map_err(|source| disk("write", path, source))
+}
+
+/// Whether the folder holds nothing of an installation: no keys, certificates, databases or lists.
+fn is_new(folder: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| OURS.iter().any(|ours| extension == *ours)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 pub(crate) fn disk(action: &'static str, path: &Path, source: io::Error) -> Error {
@@ -168,6 +189,22 @@ mod tests {
         assert!(refused.contains("version does not hold a layout number"), "{refused}");
     }
 
+    #[test]
+    fn a_version_left_empty_is_written_again_if_there_is_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let version = folder.path().join("version");
+        fs::write(&version, "").unwrap();
+
+        drop(DataFolder::open(folder.path()).unwrap());
+        assert_eq!(fs::read_to_string(&version).unwrap(), "1\n");
+
+        fs::write(&version, "").unwrap();
+        fs::write(folder.path().join("node.key"), "").unwrap();
+        let refused = DataFolder::open(folder.path()).unwrap_err().to_string();
+        assert!(refused.contains("version does not hold a layout number"), "{refused}");
+        assert_eq!(fs::read_to_string(&version).unwrap(), "", "left alone");
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_new_folder_is_for_its_owner_alone() {
@@ -177,7 +214,10 @@ mod tests {
 
         let folder = DataFolder::open(&path).unwrap();
 
-        assert_eq!(fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777, 0o700);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(folder.path()), 0o700);
+        assert_eq!(mode(&path.join("lock")), 0o600);
+        assert_eq!(mode(&path.join("version")), 0o600);
         assert_eq!(fs::read_to_string(path.join("version")).unwrap(), "1\n");
     }
 }

@@ -28,6 +28,7 @@ mod data_folder;
 mod error;
 mod metrics;
 mod node_key;
+mod private_file;
 mod runtime;
 
 pub use starling_contracts as contracts;

@@ -3,17 +3,13 @@
 //! One Ed25519 key names the node, signs its answers and is its libp2p identity; its X25519 key is the image of it, and its legacy
 //! key is the same key. The file `node.key` holds the 32-byte seed as 64 hexadecimal characters and a line feed.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use starling_kernel::Entropy;
 use starling_protocol::crypto::ed25519;
 use zeroize::Zeroizing;
 
-use crate::{data_folder::disk, error::Error};
+use crate::{data_folder::disk, error::Error, private_file};
 
 const FILE: &str = "node.key";
 
@@ -33,7 +29,7 @@ pub(crate) fn load_or_create(folder: &Path, entropy: &dyn Entropy) -> Result<ed2
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let seed = Zeroizing::new(entropy.bytes::<32>());
-            write(folder, &path, &seed).map_err(|source| disk("write", &path, source))?;
+            write(&path, &seed).map_err(|source| disk("write", &path, source))?;
             Ok(ed25519::SecretKey::from_seed(*seed))
         }
         Err(source) => Err(disk("read", &path, source)),
@@ -62,26 +58,9 @@ fn check_permissions(_: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes beside and renames: a key file is whole or not there.
-fn write(folder: &Path, path: &Path, seed: &[u8; 32]) -> io::Result<()> {
-    let draft = path.with_extension("key.new");
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut file = options.open(&draft)?;
+fn write(path: &Path, seed: &[u8; 32]) -> io::Result<()> {
     let text = Zeroizing::new(format!("{}\n", Zeroizing::new(hex::encode(seed)).as_str()));
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    File::open(folder)?.sync_all()
+    private_file::write(path, text.as_bytes())
 }
 
 #[cfg(test)]

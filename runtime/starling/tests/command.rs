@@ -45,6 +45,7 @@ fn run(folder: &Path, arguments: &[&str], input: &str) -> Ended {
 fn check_failure(folder: &Path, arguments: &[&str], input: &str, code: i32, expected: &str) {
     let ended = run(folder, arguments, input);
     assert_eq!(ended.code, Some(code), "{arguments:?}: {}", ended.err);
+    assert_eq!(ended.err.lines().count(), 1, "one sentence: {}", ended.err);
     let sentence =
         ended.err.strip_prefix("error: ").unwrap_or_else(|| panic!("{arguments:?}: {}", ended.err));
     assert!(sentence.contains(expected), "{arguments:?}: {sentence}");
@@ -75,7 +76,7 @@ fn a_recovery_password_makes_the_same_account_in_another_folder() {
 
     assert_eq!(restored["id"], made["id"]);
     assert_eq!(restored["profile"], "default");
-    assert_eq!(shown, serde_json::json!({ "id": made["id"], "profile": "alice", "name": "alice" }));
+    assert_eq!(shown, serde_json::json!({ "id": made["id"], "profile": "alice", "name": "" }));
     assert_eq!(revealed["recovery"], recovery);
     let listed = facts(&run(here.path(), &["--json", "account", "list"], "").out);
     assert_eq!(listed, shown);
@@ -120,6 +121,43 @@ fn bad_input_is_told_in_one_sentence_and_changes_nothing() {
         2,
         "--to: account id starts with 99",
     );
+    check_failure(
+        folder,
+        &["send", "--to", &format!("15{}", "ab".repeat(32)), "text"],
+        "",
+        2,
+        "--to: account id starts with 15",
+    );
+    check_failure(
+        folder,
+        &["account", "new", "--profile", "b", "--name", " "],
+        "",
+        2,
+        "--name: the name is empty",
+    );
+    check_failure(folder, &restore, "", 2, "has 0 words, expected 13: type all of them in one line");
+    check_failure(
+        folder,
+        &["send", "--to", &format!("05{}", "ab".repeat(32)), "-"],
+        &"a".repeat((1 << 20) + 1),
+        2,
+        "the text on standard input is longer than 1048576 bytes",
+    );
+    check_failure(
+        folder,
+        &["inbox", "--profle", "x"],
+        "",
+        2,
+        "a similar argument exists: '--profile' (see --help)",
+    );
+    check_failure(folder, &["send", "text"], "", 2, "--to <ID> (see --help)");
+    check_failure(
+        folder,
+        &["-O", "accounts.passphrase=[1]", "account", "list"],
+        "",
+        3,
+        "-O: accounts.passphrase ",
+    );
     check_failure(folder, &["account", "list", "--config", "/nowhere.toml"], "", 3, "/nowhere.toml");
     check_failure(
         folder,
@@ -162,6 +200,49 @@ fn a_network_that_cannot_be_reached_is_told_as_such() {
     assert!(ended.err.contains("no service node could be reached"), "{}", ended.err);
 }
 
+#[test]
+fn a_verb_that_is_told_to_stop_ends_in_order_and_says_what_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    run(&data, &["account", "new"], "");
+    let to = format!("05{}", "ab".repeat(32));
+    let send: &[&str] = &["send", "--to", &to, "text"];
+    // A signal that comes before the client is up is told in other words.
+    for (verb, signal, code, said) in [
+        (&["inbox"][..], "TERM", 0, ""),
+        (&["inbox", "--follow"], "INT", 0, ""),
+        (send, "INT", 1, "error: stopped before "),
+        (send, "TERM", 1, "error: stopped before "),
+    ] {
+        // A seed that takes connections and never says a word.
+        let seed = TcpListener::bind("127.0.0.1:0").unwrap();
+        let file = folder.path().join("network.toml");
+        let url = format!("https://{}", seed.local_addr().unwrap());
+        fs::write(&file, format!("[network]\nseeds = [{{ url = \"{url}\" }}]\n")).unwrap();
+
+        // The seed would be waited for as long as accepted work may take.
+        let drain = ["-O", "inbox.bounds.drain_within=1s"];
+        let arguments = [&["--network", file.to_str().unwrap()], &drain[..], verb].concat();
+        let child = command(&data, &arguments).spawn().expect("the command can be started");
+        let held = seed.accept().unwrap();
+        kill(signal, child.id());
+        let ended = child.wait_with_output().expect("a child can be waited for");
+        drop(held);
+
+        let err = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(code), "{verb:?}: {err}");
+        assert!(err.starts_with(said) && err.is_empty() == said.is_empty(), "{verb:?}: {err}");
+    }
+}
+
+fn kill(signal: &str, process: u32) {
+    let sent = Command::new("kill")
+        .args([&format!("-{signal}"), &process.to_string()])
+        .status()
+        .expect("kill can be run");
+    assert!(sent.success());
+}
+
 /// A node that runs without a node list: it waits for one.
 struct Node(Child);
 
@@ -190,11 +271,7 @@ impl Node {
     }
 
     fn end(&mut self, signal: &str) -> Option<i32> {
-        let sent = Command::new("kill")
-            .args([&format!("-{signal}"), &self.0.id().to_string()])
-            .status()
-            .expect("kill can be run");
-        assert!(sent.success());
+        kill(signal, self.0.id());
         self.0.wait().expect("a child can be waited for").code()
     }
 }

@@ -94,7 +94,7 @@ async fn start(
     let peer_id = keypair.public().to_peer_id();
     let guests = Guests::default();
     let budgets = Budgets::of(&Limits::of(config.memory));
-    let mut swarm = behaviour::build(&config, keypair, listen, Rc::clone(&guests), &budgets)
+    let mut swarm = behaviour::build(&config, keypair, listen, Rc::clone(&guests), &budgets, ctx.clock())
         .map_err(|error| Fault::caused_by("libp2p could not be set up", error))?;
     let addresses = Addresses::default();
     if listen {

@@ -1,5 +1,7 @@
 //! The libp2p swarm: what it speaks, and its settings.
 
+use std::sync::Arc;
+
 use libp2p::{
     StreamProtocol, Swarm, SwarmBuilder, connection_limits, identify, identity, kad,
     memory_connection_limits, noise, ping, quic, request_response,
@@ -8,6 +10,7 @@ use libp2p::{
     tcp, yamux,
 };
 use starling_contracts::transport::Protocol;
+use starling_kernel::Clock;
 
 use crate::{
     budget::Budget,
@@ -23,8 +26,9 @@ const KAD: StreamProtocol = StreamProtocol::new("/starling/kad/1");
 /// What peers tell each other that they speak.
 const PROTOCOL_VERSION: &str = "/starling/1";
 
-/// Streams of one connection: QUIC and yamux alike.
-const STREAMS: u32 = 1024;
+/// Streams of one connection: QUIC and yamux alike. Two nodes may fill the windows of onions and of swarm members with 256
+/// each, both ways at once; yamux counts all of them together, and ends the connection at one more.
+const STREAMS: u32 = 1280;
 
 /// Unread bytes that a QUIC peer may have under way on one stream, and on a connection.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -95,8 +99,9 @@ pub(crate) fn build(
     serves: bool,
     guests: Guests,
     budgets: &Budgets,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Swarm<Behaviour>, noise::Error> {
-    let behaviour = behaviour(config, &identity, serves, guests, budgets);
+    let behaviour = behaviour(config, &identity, serves, guests, budgets, clock);
     let dead_after = config.dead_after;
     let connect_within = config.connect_within;
     let quic_config = move |mut quic: quic::Config| {
@@ -133,6 +138,7 @@ fn behaviour(
     serves: bool,
     guests: Guests,
     budgets: &Budgets,
+    clock: &Arc<dyn Clock>,
 ) -> Behaviour {
     let limits = Limits::of(config.memory);
     let connections = connection_limits::ConnectionLimits::default()
@@ -143,7 +149,7 @@ fn behaviour(
         .with_max_established(Some(limits.connections));
     let support = if serves { ProtocolSupport::Full } else { ProtocolSupport::Outbound };
     let exchange = |protocol, inbound: &Budget| {
-        let codec = Codec::new(protocol, inbound.clone(), budgets.outbound.clone());
+        let codec = Codec::new(protocol, inbound.clone(), budgets.outbound.clone(), Arc::clone(clock));
         let settings = request_response::Config::default()
             .with_request_timeout(config.longest_request)
             // Above what either side lets be under way, so that the bound is met there, where it can be answered.

@@ -8,11 +8,15 @@
 //! A length is checked against the protocol's limit before anything is allocated, and a buffer grows with what has
 //! arrived, never to what was announced.
 
-use std::io;
+use std::{io, sync::Arc, time::Duration};
 
-use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use futures::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
+    future::{Either, select},
+};
 use libp2p::{StreamProtocol, request_response};
 use starling_contracts::transport::Protocol;
+use starling_kernel::Clock;
 use thiserror::Error;
 
 use crate::{
@@ -22,6 +26,11 @@ use crate::{
 
 /// A buffer starts with this many bytes and doubles from there.
 const FIRST_BUFFER: usize = 16 << 10;
+
+/// So many bytes of a request, or what is left of it, have to arrive within [`PATIENCE`]. What it has taken of the budget
+/// is others' again then.
+const STEP: usize = 16 << 10;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const ANSWER: u8 = 0;
 const NOT_SERVED: u8 = 1;
@@ -44,6 +53,8 @@ pub(crate) enum FrameError {
     NoMemory,
     #[error("an answer starts with an unknown byte")]
     UnknownReply,
+    #[error("a request stopped arriving")]
+    Stalled,
 }
 
 impl FrameError {
@@ -60,7 +71,7 @@ impl From<FrameError> for io::Error {
 }
 
 /// Reads and writes the frames of one protocol.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Codec {
     longest_request: usize,
     longest_answer: usize,
@@ -68,6 +79,7 @@ pub(crate) struct Codec {
     inbound: Budget,
     /// Pays for answers that are read.
     outbound: Budget,
+    clock: Arc<dyn Clock>,
 }
 
 /// The name of a protocol on the wire.
@@ -81,9 +93,9 @@ pub(crate) const fn name(protocol: Protocol) -> StreamProtocol {
 }
 
 impl Codec {
-    pub(crate) fn new(protocol: Protocol, inbound: Budget, outbound: Budget) -> Self {
+    pub(crate) fn new(protocol: Protocol, inbound: Budget, outbound: Budget, clock: Arc<dyn Clock>) -> Self {
         let (longest_request, longest_answer) = longest(protocol);
-        Self { longest_request, longest_answer, inbound, outbound }
+        Self { longest_request, longest_answer, inbound, outbound, clock }
     }
 }
 
@@ -96,7 +108,7 @@ impl request_response::Codec for Codec {
     where
         T: AsyncRead + Unpin + Send,
     {
-        read_frame(io, "request", self.longest_request, &self.inbound).await
+        read_frame(io, "request", self.longest_request, &self.inbound, Some(&*self.clock)).await
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Reply>
@@ -107,7 +119,7 @@ impl request_response::Codec for Codec {
         io.read_exact(&mut kind).await?;
         match kind {
             [ANSWER] => {
-                read_frame(io, "answer", self.longest_answer, &self.outbound).await.map(Reply::Answer)
+                read_frame(io, "answer", self.longest_answer, &self.outbound, None).await.map(Reply::Answer)
             }
             [NOT_SERVED] => Ok(Reply::NotServed),
             _ => Err(FrameError::UnknownReply.into()),
@@ -135,7 +147,14 @@ impl request_response::Codec for Codec {
     }
 }
 
-async fn read_frame<T>(io: &mut T, what: &'static str, limit: usize, budget: &Budget) -> io::Result<Body>
+/// Reads a length and so many bytes; with a clock, only as long as they keep coming.
+async fn read_frame<T>(
+    io: &mut T,
+    what: &'static str,
+    limit: usize,
+    budget: &Budget,
+    clock: Option<&dyn Clock>,
+) -> io::Result<Body>
 where
     T: AsyncRead + Unpin + Send,
 {
@@ -155,9 +174,25 @@ where
         }
         bytes.reserve_exact(grown - filled);
         bytes.resize(grown, 0);
-        io.read_exact(&mut bytes[filled..]).await?;
+        for step in bytes[filled..].chunks_mut(STEP) {
+            match clock {
+                Some(clock) => read_in_time(io, step, clock).await?,
+                // Whoever asked has a deadline of its own.
+                None => io.read_exact(step).await?,
+            }
+        }
     }
     Ok(hold.keep(bytes))
+}
+
+async fn read_in_time<T>(io: &mut T, step: &mut [u8], clock: &dyn Clock) -> io::Result<()>
+where
+    T: AsyncRead + Unpin + Send,
+{
+    match select(io.read_exact(step), clock.sleep(PATIENCE)).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(((), _)) => Err(FrameError::Stalled.into()),
+    }
 }
 
 async fn write_frame<T>(io: &mut T, what: &'static str, limit: usize, body: &Body) -> io::Result<()>
@@ -175,13 +210,14 @@ where
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use futures::io::Cursor;
+    use futures::{FutureExt as _, TryStreamExt as _, io::Cursor};
     use libp2p::request_response::Codec as _;
+    use starling_kernel::ManualClock;
 
     use super::*;
 
     fn codec(budget: usize) -> Codec {
-        Codec::new(Protocol::Ping, Budget::new(budget), Budget::new(budget))
+        Codec::new(Protocol::Ping, Budget::new(budget), Budget::new(budget), Arc::new(ManualClock::at(0)))
     }
 
     fn read(codec: &mut Codec, bytes: &[u8]) -> io::Result<Body> {
@@ -238,7 +274,8 @@ mod tests {
     #[test]
     fn what_is_announced_but_never_sent_takes_little_memory() {
         let budget = Budget::new(10 << 20);
-        let mut codec = Codec::new(Protocol::Storage, budget.clone(), budget.clone());
+        let mut codec =
+            Codec::new(Protocol::Storage, budget.clone(), budget.clone(), Arc::new(ManualClock::at(0)));
         let mut hold = budget.hold();
         assert!(hold.extend((10 << 20) - FIRST_BUFFER), "leaves room for the first buffer only");
         let mut wire = (10_u32 << 20).to_be_bytes().to_vec();
@@ -247,6 +284,40 @@ mod tests {
         let error = read(&mut codec, &wire).unwrap_err();
 
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_request_that_stops_arriving_is_dropped_and_one_that_trickles_in_steps_is_not() {
+        let (budget, clock) = (Budget::new(1 << 20), ManualClock::at(0));
+        let mut codec =
+            Codec::new(Protocol::Storage, budget.clone(), budget.clone(), Arc::new(clock.clone()));
+        let size = u32::try_from(3 * STEP).unwrap();
+        let (mut steps, mut io) = trickle();
+        let name = name(Protocol::Storage);
+        let mut reading = Box::pin(codec.read_request(&name, &mut io));
+        steps.try_send(Ok(size.to_be_bytes().to_vec())).unwrap();
+        for _ in 0..2 {
+            steps.try_send(Ok(vec![0; STEP])).unwrap();
+            assert!((&mut reading).now_or_never().is_none(), "it waits for the next step");
+            clock.advance(PATIENCE - Duration::from_millis(1));
+            assert!((&mut reading).now_or_never().is_none(), "there is time left");
+        }
+
+        steps.try_send(Ok(vec![0; STEP - 1])).unwrap();
+        assert!((&mut reading).now_or_never().is_none(), "one byte is missing");
+        clock.advance(Duration::from_millis(1));
+        let error = reading.now_or_never().unwrap().unwrap_err();
+
+        assert_eq!(FrameError::within(&error), Some(FrameError::Stalled));
+        assert!(budget.hold().extend(1 << 20), "what it took is given back");
+    }
+
+    type Steps = futures::channel::mpsc::Sender<io::Result<Vec<u8>>>;
+
+    /// A stream whose bytes come when the test says so.
+    fn trickle() -> (Steps, impl AsyncRead + Unpin + Send) {
+        let (sender, steps) = futures::channel::mpsc::channel(4);
+        (sender, steps.into_async_read())
     }
 
     #[test]

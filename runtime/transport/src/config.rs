@@ -72,11 +72,11 @@ pub struct Config {
     pub backoff_longest: Duration,
     /// How many requests to all peers together may wait or be under way.
     pub calls: usize,
-    /// How many of them to one peer.
+    /// How many of them of one protocol to one peer.
     pub calls_per_peer: usize,
-    /// How many requests may be under way to one peer; the others of its callers wait.
+    /// How many requests of one protocol may be under way to one peer; the others of its callers wait.
     pub under_way_per_peer: usize,
-    /// How many requests of one peer are worked on at once; more are answered as busy.
+    /// How many requests of one protocol of one peer are worked on at once; more are answered as busy.
     pub served_per_peer: usize,
     /// How many HTTPS requests may be under way.
     pub https_calls: usize,

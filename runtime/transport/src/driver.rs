@@ -91,7 +91,8 @@ pub(crate) struct Driver {
     round: u64,
     timers: FuturesUnordered<LocalBoxFuture<'static, Tick>>,
     admitted: HashMap<(Protocol, InboundRequestId), Admitted>,
-    served_per_peer: HashMap<PeerId, usize>,
+    /// Each protocol is counted by itself: a peer's onions leave room for what it sends as a member of a swarm.
+    served_per_peer: HashMap<(PeerId, Protocol), usize>,
     serving: FuturesUnordered<LocalBoxFuture<'static, Served>>,
     draining: Option<oneshot::Sender<()>>,
 }

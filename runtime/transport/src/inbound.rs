@@ -6,7 +6,7 @@ use starling_contracts::{
     storage::{self, Answer, ApplyForwarded, Body, Forwarded, ServeRpc},
     transport::{FROM_CLIENT, FROM_NODE, Protocol},
 };
-use starling_kernel::{CallError, Context, Recipient};
+use starling_kernel::{CallError, Context, CpuPool, Recipient};
 use starling_protocol::{
     crypto::ed25519,
     peer_wire::{SwarmAnswer, decode_swarm_request, encode_onion_answer},
@@ -16,6 +16,8 @@ use starling_protocol::{
 const BUSY: &str = "Server busy, try again later";
 /// The text for a failure of ours (storage-rpc §1.1).
 const FAILED: &str = "request failed";
+/// The text in place of an answer that is longer than the protocol carries.
+const TOO_LARGE: &str = "response too large";
 /// The text for a request that took too long here (onion-requests §6).
 const TIMED_OUT: &str = "Request time out";
 
@@ -25,6 +27,7 @@ pub(crate) struct Desk {
     relay: Recipient<RelayOnion>,
     rpc: Recipient<ServeRpc>,
     apply: Recipient<ApplyForwarded>,
+    pool: CpuPool,
     /// This node's key, as texts name it.
     own: String,
 }
@@ -36,6 +39,7 @@ impl Desk {
             relay: ctx.recipient(),
             rpc: ctx.recipient(),
             apply: ctx.recipient(),
+            pool: ctx.pool().clone(),
             own: own.to_string(),
         }
     }
@@ -63,6 +67,11 @@ impl Desk {
     /// The answer to a peer that has too much under way here.
     pub(crate) fn busy(&self, protocol: Protocol) -> Vec<u8> {
         refusal(protocol, 503, BUSY)
+    }
+
+    /// The answer when ours is longer than the protocol carries.
+    pub(crate) fn too_large(&self, protocol: Protocol) -> Vec<u8> {
+        refusal(protocol, 500, TOO_LARGE)
     }
 
     /// The answer of a node that is being stopped (storage-rpc §1.1).
@@ -99,7 +108,12 @@ impl Desk {
     async fn storage(&self, envelope: Bytes) -> Option<Vec<u8>> {
         match self.rpc.ask(ServeRpc { envelope }).await {
             Ok(Answer { status, body }) => Some(match body {
-                Body::Json(value) => text(status, &value.to_string()),
+                // Megabytes of JSON would hold up every peer if this task wrote them.
+                Body::Json(value) => self
+                    .pool
+                    .run(move || text(status, &value.to_string()))
+                    .await
+                    .unwrap_or_else(|_| text(500, FAILED)),
                 Body::Text(body) => text(status, &body),
                 Body::Binary(body) => encode_onion_answer(status, &body),
             }),

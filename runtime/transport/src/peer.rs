@@ -4,7 +4,13 @@
 //! asked for its address), or connected, which only the swarm knows. What waits is sent as soon as it is connected, or
 //! fails when the last try did.
 
-use std::{cell::Cell, collections::VecDeque, net::SocketAddrV4, rc::Rc, time::Duration};
+use std::{
+    cell::Cell,
+    collections::{HashMap, VecDeque},
+    net::SocketAddrV4,
+    rc::Rc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use libp2p::{kad::QueryId, swarm::ConnectionId};
@@ -26,70 +32,38 @@ pub(crate) struct Call {
 /// One peer.
 #[derive(Debug, Default)]
 pub(crate) struct Peer {
-    waiting: VecDeque<Call>,
-    pub(crate) under_way: usize,
+    /// Each protocol has a queue and a window of its own: onions that are never answered must not hold up what members
+    /// of a swarm owe each other.
+    lanes: HashMap<Protocol, Lane>,
     /// Where the last caller said that it is.
     pub(crate) address: Option<SocketAddrV4>,
     pub(crate) backoff: Backoff,
     pub(crate) dialing: Option<Dialing>,
 }
 
-impl Peer {
-    /// Lets a call wait, if no more than `most` calls of this peer wait or are under way then.
-    ///
-    /// # Errors
-    /// The call, when there are too many.
-    pub(crate) fn wait(&mut self, call: Call, most: usize) -> Result<(), Call> {
-        if self.calls() >= most {
-            self.forget_abandoned();
-        }
-        if self.calls() >= most {
-            return Err(call);
-        }
-        self.waiting.push_back(call);
-        Ok(())
+/// The calls of one protocol to one peer.
+#[derive(Debug, Default)]
+struct Lane {
+    waiting: VecDeque<Call>,
+    under_way: usize,
+}
+
+impl Lane {
+    fn calls(&self) -> usize {
+        self.waiting.len() + self.under_way
     }
 
-    /// The next call to send, if fewer than `window` are under way. Calls that nobody waits for any more are dropped.
-    pub(crate) fn next(&mut self, window: usize) -> Option<Call> {
+    fn next(&mut self, window: usize) -> Option<Call> {
         if self.under_way >= window {
             return None;
         }
         loop {
             let call = self.waiting.pop_front()?;
             if !call.answer.is_closed() {
+                self.under_way += 1;
                 return Some(call);
             }
         }
-    }
-
-    /// Tells everybody who waits that the peer is connected.
-    pub(crate) fn tell_connected(&self) {
-        self.waiting.iter().for_each(|call| call.is_connected.set(true));
-    }
-
-    /// Answers everything that waits with an error.
-    pub(crate) fn fail_waiting(&mut self, error: &Error) {
-        for call in self.waiting.drain(..) {
-            // Whoever asked may have stopped waiting.
-            let _ = call.answer.send(Err(error.clone()));
-        }
-    }
-
-    /// Drops calls that nobody waits for any more; tells whether others are left.
-    pub(crate) fn has_waiting(&mut self) -> bool {
-        self.forget_abandoned();
-        !self.waiting.is_empty()
-    }
-
-    /// How many calls wait or are under way.
-    pub(crate) fn calls(&self) -> usize {
-        self.waiting.len() + self.under_way
-    }
-
-    /// Whether nothing would be lost by forgetting this peer.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.calls() == 0 && self.dialing.is_none() && self.backoff.is_clear()
     }
 
     fn forget_abandoned(&mut self) {
@@ -97,7 +71,72 @@ impl Peer {
     }
 }
 
-/// How many calls one peer may have, when `others` of `total` places are taken by all other peers.
+impl Peer {
+    /// Lets a call wait, if no more than `most` calls of its protocol wait or are under way then.
+    ///
+    /// # Errors
+    /// The call, when there are too many.
+    pub(crate) fn wait(&mut self, call: Call, most: usize) -> Result<(), Call> {
+        let lane = self.lanes.entry(call.protocol).or_default();
+        if lane.calls() >= most {
+            lane.forget_abandoned();
+        }
+        if lane.calls() >= most {
+            return Err(call);
+        }
+        lane.waiting.push_back(call);
+        Ok(())
+    }
+
+    /// The next call to send, of a protocol with fewer than `window` under way; it counts as under way from now on.
+    /// Calls that nobody waits for any more are dropped.
+    pub(crate) fn next(&mut self, window: usize) -> Option<Call> {
+        self.lanes.values_mut().find_map(|lane| lane.next(window))
+    }
+
+    /// A call of a protocol that was under way has ended.
+    pub(crate) fn ended(&mut self, protocol: Protocol) {
+        if let Some(lane) = self.lanes.get_mut(&protocol) {
+            lane.under_way -= 1;
+        }
+    }
+
+    /// Tells everybody who waits that the peer is connected.
+    pub(crate) fn tell_connected(&self) {
+        self.lanes.values().flat_map(|lane| &lane.waiting).for_each(|call| call.is_connected.set(true));
+    }
+
+    /// Answers everything that waits with an error.
+    pub(crate) fn fail_waiting(&mut self, error: &Error) {
+        for call in self.lanes.values_mut().flat_map(|lane| lane.waiting.drain(..)) {
+            // Whoever asked may have stopped waiting.
+            let _ = call.answer.send(Err(error.clone()));
+        }
+    }
+
+    /// Drops calls that nobody waits for any more; tells whether others are left.
+    pub(crate) fn has_waiting(&mut self) -> bool {
+        self.lanes.values_mut().for_each(Lane::forget_abandoned);
+        self.lanes.values().any(|lane| !lane.waiting.is_empty())
+    }
+
+    /// How many calls wait or are under way.
+    pub(crate) fn calls(&self) -> usize {
+        self.lanes.values().map(Lane::calls).sum()
+    }
+
+    /// How many of them are of one protocol.
+    pub(crate) fn calls_of(&self, protocol: Protocol) -> usize {
+        self.lanes.get(&protocol).map_or(0, Lane::calls)
+    }
+
+    /// Whether nothing would be lost by forgetting this peer.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.calls() == 0 && self.dialing.is_none() && self.backoff.is_clear()
+    }
+}
+
+/// How many calls of one protocol one peer may have, when `others` of `total` places are taken by all other calls.
 ///
 /// Nobody gets more than half of what the others have left, so that no number of dead peers takes the last place.
 pub(crate) fn share(total: usize, others: usize, per_peer: usize) -> usize {
@@ -196,9 +235,13 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn call() -> (Call, oneshot::Receiver<Result<Bytes, Error>>) {
+        call_of(Protocol::Ping)
+    }
+
+    fn call_of(protocol: Protocol) -> (Call, oneshot::Receiver<Result<Bytes, Error>>) {
         let (answer, receiver) = oneshot::channel();
         let body = Budget::new(0).body(Bytes::new()).unwrap();
-        (Call { protocol: Protocol::Ping, body, answer, is_connected: Rc::default() }, receiver)
+        (Call { protocol, body, answer, is_connected: Rc::default() }, receiver)
     }
 
     fn dialing(carriers: &[Carrier]) -> (Dialing, Vec<ConnectionId>) {
@@ -239,13 +282,35 @@ mod tests {
             })
             .collect();
 
-        assert!(peer.next(2).is_some());
-        peer.under_way = 2;
+        assert!(peer.next(2).is_some() && peer.next(2).is_some());
         assert!(peer.next(2).is_none());
-        peer.under_way = 1;
+        peer.ended(Protocol::Ping);
         assert!(peer.next(2).is_some());
-        drop(receivers);
+        let (last, abandoned) = call();
+        peer.wait(last, 10).unwrap();
+        drop(abandoned);
         assert!(peer.next(9).is_none(), "the last one has been abandoned");
+        drop(receivers);
+    }
+
+    #[test]
+    fn a_full_queue_and_window_of_one_protocol_leave_the_others_theirs() {
+        let mut peer = Peer::default();
+        let mut receivers = Vec::new();
+        for _ in 0..2 {
+            let (call, receiver) = call_of(Protocol::Onion);
+            peer.wait(call, 2).unwrap();
+            receivers.push(receiver);
+        }
+        assert_eq!(peer.next(1).unwrap().protocol, Protocol::Onion);
+        assert!(peer.next(1).is_none() && peer.wait(call_of(Protocol::Onion).0, 2).is_err());
+
+        let (member, receiver) = call_of(Protocol::Swarm);
+        assert!(peer.wait(member, 2).is_ok());
+        receivers.push(receiver);
+
+        assert_eq!(peer.next(1).unwrap().protocol, Protocol::Swarm);
+        assert_eq!((peer.calls(), peer.calls_of(Protocol::Onion), peer.calls_of(Protocol::Swarm)), (3, 2, 1));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use starling_protocol::{
 };
 use zeroize::Zeroizing;
 
-use super::WaitingCopy;
+use super::{Pending, WaitingCopy};
 use crate::{
     filing::Kept,
     sealing::{Index, OWNER_LEN, Sealer, TAG_LEN},
@@ -57,6 +57,47 @@ pub(super) fn encode_copy(copy: &WaitingCopy) -> Vec<u8> {
 pub(super) fn decode_copy(row: &[u8]) -> Option<WaitingCopy> {
     let (hash, data) = row.split_at_checked(MessageHash::LEN)?;
     Some(WaitingCopy { hash: MessageHash::from_bytes(hash).ok()?, data: data.to_vec() })
+}
+
+/// Rounds (1) ‖ length of the recipient's bytes (4, little-endian; 0 for a note to oneself) ‖ these ‖ length of the copy's bytes
+/// (4) ‖ these ‖ the [`Row`] that it becomes, without number and time of arrival.
+pub(super) fn encode_pending(pending: &Pending) -> Zeroizing<Vec<u8>> {
+    let Kept { from, conversation, body, sent_at, kind, content } = pending.kept.clone();
+    let message = StoredMessage {
+        id: 0,
+        hash: pending.copy_hash(),
+        from,
+        conversation,
+        body,
+        sent_at,
+        received_at: 0,
+        kind,
+    };
+    let row = Row { message, content }.encode();
+    let mut bytes = Zeroizing::new(vec![pending.rounds]);
+    for part in [pending.peer.as_deref().unwrap_or_default(), pending.copy.as_slice()] {
+        let part_len = u32::try_from(part.len()).expect("a sealed message is far shorter than 4 GiB");
+        bytes.extend_from_slice(&part_len.to_le_bytes());
+        bytes.extend_from_slice(part);
+    }
+    bytes.extend_from_slice(&row);
+    bytes
+}
+
+pub(super) fn decode_pending(bytes: &[u8]) -> Option<Pending> {
+    let (&rounds, bytes) = bytes.split_first()?;
+    let (peer, bytes) = split_part(bytes)?;
+    let (copy, bytes) = split_part(bytes)?;
+    let Row { message, content } = Row::decode(bytes)?;
+    let StoredMessage { from, conversation, body, sent_at, kind, .. } = message;
+    let kept = Kept { from, conversation, body, sent_at, kind, content };
+    let peer = (!peer.is_empty()).then(|| peer.to_vec());
+    Some(Pending { kept, peer, copy: copy.to_vec(), rounds })
+}
+
+fn split_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (part_len, bytes) = bytes.split_first_chunk::<4>()?;
+    bytes.split_at_checked(usize::try_from(u32::from_le_bytes(*part_len)).ok()?)
 }
 
 pub(super) fn cursor_key(

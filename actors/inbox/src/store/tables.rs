@@ -46,6 +46,8 @@ pub(super) const CURSORS: TableDefinition<Tagged, &[u8]> = TableDefinition::new(
 pub(super) const STATE: TableDefinition<Tagged, &[u8]> = TableDefinition::new("inbox/state/1");
 /// Position in the queue to the sealed [`WaitingCopy`].
 pub(super) const COPIES: TableDefinition<Numbered, &[u8]> = TableDefinition::new("inbox/copies/1");
+/// Time of a message on its way to the sealed [`Pending`](super::Pending).
+pub(super) const PENDING: TableDefinition<Numbered, &[u8]> = TableDefinition::new("inbox/pending/1");
 
 /// Most that the database keeps in memory.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -64,8 +66,9 @@ pub(super) fn open(folder: &Path) -> Result<Database, OpenError> {
     let failed = |source| OpenError::Database { path: path.clone(), source: Box::new(source) };
     match schema(&database).map_err(failed)? {
         Some(found) if found > SCHEMA => Err(OpenError::Newer { path, found, known: SCHEMA }),
-        Some(_) => Ok(database),
-        None => {
+        // Tables that were added since the file was made are made then.
+        Some(_) if has_all_tables(&database).map_err(failed)? => Ok(database),
+        _ => {
             make_tables(&database).map_err(failed)?;
             Ok(database)
         }
@@ -98,6 +101,14 @@ fn schema(database: &Database) -> Result<Option<u64>, redb::Error> {
     Ok(schema.and_then(|bytes| Some(u64::from_le_bytes(bytes.value().try_into().ok()?))))
 }
 
+fn has_all_tables(database: &Database) -> Result<bool, redb::Error> {
+    match database.begin_read()?.open_table(PENDING) {
+        Ok(_) => Ok(true),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn make_tables(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(META)?.insert("schema", SCHEMA.to_le_bytes().as_slice())?;
@@ -107,6 +118,7 @@ fn make_tables(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(CURSORS)?;
     transaction.open_table(STATE)?;
     transaction.open_table(COPIES)?;
+    transaction.open_table(PENDING)?;
     Ok(transaction.commit()?)
 }
 
@@ -133,12 +145,13 @@ pub(super) fn number(key: &[u8; NUMBERED_LEN]) -> u64 {
 pub(super) struct Tables<'a> {
     pub(super) sealer: &'a Sealer,
     entropy: &'a dyn Entropy,
-    messages: Table<'a, Numbered, &'static [u8]>,
+    pub(super) messages: Table<'a, Numbered, &'static [u8]>,
     pub(super) identities: Table<'a, Tagged, u64>,
     seen: Table<'a, Tagged, u32>,
     cursors: Table<'a, Tagged, &'static [u8]>,
     state: Table<'a, Tagged, &'static [u8]>,
     copies: Table<'a, Numbered, &'static [u8]>,
+    pub(super) pending: Table<'a, Numbered, &'static [u8]>,
 }
 
 impl<'a> Tables<'a> {
@@ -156,6 +169,7 @@ impl<'a> Tables<'a> {
             cursors: transaction.open_table(CURSORS).map_err(broken)?,
             state: transaction.open_table(STATE).map_err(broken)?,
             copies: transaction.open_table(COPIES).map_err(broken)?,
+            pending: transaction.open_table(PENDING).map_err(broken)?,
         })
     }
 
@@ -176,6 +190,16 @@ impl<'a> Tables<'a> {
         let key = numbered(self.sealer, position);
         let sealed = self.sealer.seal("inbox/copies/1", &key, &rows::encode_copy(copy), self.entropy);
         self.copies.insert(&key, sealed.as_slice()).map_err(broken)?;
+        Ok(())
+    }
+
+    pub(super) fn remove_copy(&mut self, position: u64) -> Result<(), Error> {
+        self.copies.remove(&numbered(self.sealer, position)).map_err(broken)?;
+        Ok(())
+    }
+
+    pub(super) fn remove_pending(&mut self, sent_at: u64) -> Result<(), Error> {
+        self.pending.remove(&numbered(self.sealer, sent_at)).map_err(broken)?;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use starling_contracts::{
     inbox::MessageKind,
 };
 use starling_kernel::SeededEntropy;
-use starling_protocol::account::AccountKeys;
+use starling_protocol::account::{AccountId, AccountKeys};
 use zeroize::Zeroizing;
 
 use super::*;
@@ -110,16 +110,83 @@ fn hashes_are_forgotten_once_no_swarm_can_hold_them_and_messages_are_still_recog
     assert_eq!((again.new.len(), again.known), (0, 1), "conversation, author and time are never forgotten");
 }
 
+fn own() -> AccountId {
+    kept(0).from
+}
+
+fn pending(sent_at: u64) -> Pending {
+    Pending { kept: kept(sent_at), peer: Some(vec![1, 2]), copy: vec![3], rounds: 4 }
+}
+
 #[test]
 fn times_grow_and_a_time_given_back_is_used_again_only_if_it_was_the_last() {
     let Fixture { store, sealer, entropy, .. } = &fixture();
-    let take = |now| store.take_time(sealer, now, entropy.as_ref()).unwrap();
+    let take = |now| store.take_time(sealer, &own(), now, entropy.as_ref()).unwrap();
 
     assert_eq!((take(100), take(100), take(50), take(200)), ((0, 100), (100, 101), (101, 102), (102, 200)));
-    store.give_back_time(sealer, 101, 100, entropy.as_ref()).unwrap();
+    store.discard_pending(sealer, 101, Some(100), entropy.as_ref()).unwrap();
     assert_eq!(take(100), (200, 201), "a later one was taken since");
-    store.give_back_time(sealer, 201, 200, entropy.as_ref()).unwrap();
+    store.discard_pending(sealer, 201, Some(200), entropy.as_ref()).unwrap();
     assert_eq!(take(100), (200, 201));
+    store.discard_pending(sealer, 201, None, entropy.as_ref()).unwrap();
+    assert_eq!(take(100), (201, 202), "not given back, for somebody may bear it");
+}
+
+#[test]
+fn a_last_time_far_ahead_holds_nothing_up_but_times_that_are_borne_stay_unique() {
+    let Fixture { store, sealer, entropy, .. } = &fixture();
+    let take = |now| store.take_time(sealer, &own(), now, entropy.as_ref()).unwrap().1;
+    store
+        .file(sealer, batch(vec![keep(1, NOW + 7), keep(2, NOW + 200 * DAY_MS)], NOW), entropy.as_ref())
+        .unwrap();
+    take(NOW + 365 * DAY_MS);
+
+    assert_eq!(take(NOW), NOW + 8, "one more than the last that is near");
+    assert_eq!(take(NOW), NOW + 9);
+    take(NOW + 365 * DAY_MS);
+    store.put_pending(sealer, &pending(NOW + 20), entropy.as_ref()).unwrap();
+    store.put_pending(sealer, &pending(NOW + 300 * DAY_MS), entropy.as_ref()).unwrap();
+    assert_eq!(take(NOW), NOW + 21, "what is pending counts too");
+    take(NOW + AHEAD_MS + 21);
+    assert_eq!(take(NOW + 21), NOW + AHEAD_MS + 22, "a minute ahead is not far");
+}
+
+#[test]
+fn what_is_pending_is_read_as_it_was_written_until_it_is_settled() {
+    let Fixture { store, sealer, entropy, .. } = &fixture();
+    let note = Pending { peer: None, ..pending(5) };
+    for message in [&pending(9), &note] {
+        store.put_pending(sealer, message, entropy.as_ref()).unwrap();
+    }
+    assert!(store.pending(sealer).unwrap() == [note.clone(), pending(9)]);
+    assert!(store.list(sealer, 0, 9).unwrap().is_empty(), "not listed before it is sent");
+    assert!(store.pending(&self::sealer(2)).unwrap().is_empty());
+
+    for message in [&note, &pending(9)] {
+        store.commit_pending(sealer, message, NOW, entropy.as_ref()).unwrap();
+    }
+
+    assert!(store.pending(sealer).unwrap().is_empty());
+    let times: Vec<_> = store.list(sealer, 0, 9).unwrap().iter().map(|message| message.sent_at).collect();
+    assert_eq!(times, [5, 9]);
+    assert_eq!(store.copies(sealer, 9).unwrap().len(), 1, "a note is its own copy");
+    let bytes = rows::encode_pending(&pending(9));
+    let row_len = bytes.len() - 2;
+    assert!((0..row_len).all(|end| rows::decode_pending(&bytes[..end]).is_none()));
+}
+
+#[test]
+fn a_file_from_before_messages_were_pending_gets_their_table() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let store = Store::open(folder.path()).unwrap();
+        let transaction = store.database.begin_write().unwrap();
+        transaction.delete_table(tables::PENDING).unwrap();
+        transaction.commit().unwrap();
+    }
+    let store = Store::open(folder.path()).unwrap();
+
+    assert!(store.pending(&sealer(1)).unwrap().is_empty());
 }
 
 #[test]

@@ -67,3 +67,26 @@ async fn a_copy_waits_out_a_clock_error_and_a_refusal() {
     assert_eq!(network.rows_of(id("alice")).len(), 1);
     here.stop().await;
 }
+
+#[tokio::test]
+async fn copies_that_are_always_refused_do_not_hold_up_those_behind_them() {
+    let network = Network::of(1);
+    network.state().unreachable.insert(id("alice"));
+    let here = Installation::new(&network).await;
+    for n in 0..9 {
+        here.send("alice", id("bob"), &format!("number {n}")).await.unwrap();
+    }
+    network.state().unreachable.clear();
+    network.state().refuses_copies_but_for = Some((id("alice"), here.list("alice").await[8].hash));
+    here.poll("alice").await.unwrap();
+    assert!(network.rows_of(id("alice")).is_empty(), "the first eight are refused");
+
+    here.poll("alice").await.unwrap();
+
+    let rows = network.rows_of(id("alice"));
+    assert_eq!((rows.len(), rows[0].hash), (1, here.list("alice").await[8].hash));
+    network.state().refuses_copies_but_for = None;
+    here.poll("alice").await.unwrap();
+    assert_eq!(network.rows_of(id("alice")).len(), 9, "and none is lost");
+    here.stop().await;
+}

@@ -14,6 +14,8 @@ mod hostile;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod pending;
+#[cfg(test)]
 mod receiving;
 #[cfg(test)]
 mod sending;

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeSet,
     net::Ipv4Addr,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -44,6 +45,12 @@ pub(crate) struct State {
     pub(crate) refuse_stores: Option<(u16, &'static str)>,
     /// How many answers to stores are still to be lost on the way back.
     pub(crate) answers_to_lose: usize,
+    /// What becomes of the installations' idea of network time with every answer lost.
+    pub(crate) clock_error_after_loss_ms: i64,
+    /// Before a store for this account is answered, the first file is copied to the second: what a crash would leave.
+    pub(crate) snapshot: Option<(AccountId, PathBuf, PathBuf)>,
+    /// Stores for this account are refused with 403, except what has this hash.
+    pub(crate) refuses_copies_but_for: Option<(AccountId, MessageHash)>,
     /// Routing does not know who is in the swarm.
     pub(crate) members_unknown: bool,
     /// At most so many messages in one answer.
@@ -92,6 +99,9 @@ impl Network {
             unreachable: BTreeSet::new(),
             refuse_stores: None,
             answers_to_lose: 0,
+            clock_error_after_loss_ms: 0,
+            snapshot: None,
+            refuses_copies_but_for: None,
             members_unknown: false,
             page_len: None,
             log: Vec::new(),
@@ -145,8 +155,15 @@ impl Network {
         let entry = Asked { node, method: request.method(), params: request.to_json() };
         state.log.push(entry);
         let (status, body) = state.serve(node, &request, now);
+        if let Some((account, from, to)) = &state.snapshot
+            && is_store
+            && *account == ask.account
+        {
+            std::fs::copy(from, to).expect("a file can be copied");
+        }
         if is_store && state.answers_to_lose > 0 {
             state.answers_to_lose -= 1;
+            state.clock_error_ms = state.clock_error_after_loss_ms;
             return Err(lost());
         }
         if status == 406 {
@@ -192,6 +209,9 @@ impl State {
             return (406, json!("Timestamp error: check your clock"));
         }
         let hash = message_hash(&store.account, store.namespace, &store.data);
+        if self.refuses_copies_but_for.is_some_and(|(of, but)| of == store.account && but != hash) {
+            return (403, json!("not this one"));
+        }
         let mut swarm = serde_json::Map::new();
         for (position, node) in self.nodes.iter_mut().enumerate() {
             let key = node.key();

@@ -188,7 +188,8 @@ impl Handler<SwarmMembers> for Paths {
 const LOOKUP_WITHIN: Duration = Duration::from_secs(30);
 
 impl Handler<NetworkTime> for Paths {
-    fn handle(&mut self, _: NetworkTime, ctx: &Context) -> Task<Result<u64, Error>> {
-        done(Ok(self.client.state.borrow().offsets.network_time(ctx.clock().now_ms())))
+    fn handle(&mut self, _: NetworkTime, _: &Context) -> Task<Result<u64, Error>> {
+        let client = Rc::clone(&self.client);
+        task(async move { client.network_time().await })
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Client {
 pub(super) struct Jobs {
     /// Fetching the node list from seeds.
     pub(super) supply: SingleFlight<Result<Supply, Error>>,
+    /// Measuring the network's time for the first time.
+    pub(super) clock: SingleFlight<Result<(), Error>>,
     /// Building one path; true when there was one to build.
     pub(super) build: SingleFlight<bool>,
     pub(super) is_building: Cell<bool>,

@@ -19,7 +19,7 @@ use starling_protocol::{
     onion::{
         self, Cipher, Forward, HopNumber, Inner, PeelError, ReplyBody, ReplySeal, peel::outer, relay_url,
     },
-    peer_wire,
+    peer_wire::{self, MAX_BODY},
 };
 use tracing::debug;
 
@@ -32,6 +32,9 @@ use super::{
 
 /// What the transport may take beyond its own deadline before it is given up.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// What a client is told, as status 500 under seal, in place of an answer that no hop could carry back.
+const TOO_LARGE: &str = "response too large";
 
 /// What a request is peeled, answered and passed on with.
 pub(super) struct Work {
@@ -209,7 +212,14 @@ impl Work {
         let entropy = Arc::clone(&self.entropy);
         let seal = move || {
             let flags = (form.json, form.base64);
-            reply.seal_node_reply(status, &body, flags, &mut |bytes| entropy.fill(bytes))
+            let seal = |status, body: &ReplyBody| {
+                reply.seal_node_reply(status, body, flags, &mut |bytes| entropy.fill(bytes))
+            };
+            match seal(status, &body) {
+                // The hop before would take a broken answer for an unreachable node, and name this one.
+                sealed if sealed.len() > MAX_BODY => seal(500, &ReplyBody::Text(TOO_LARGE.to_owned())),
+                sealed => sealed,
+            }
         };
         let sealed = self.pool.run(seal).await.map_err(|_| Refusal::Broken)?;
         Ok(OnionAnswer { status: 200, body: sealed.into() })

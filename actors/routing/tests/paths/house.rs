@@ -131,8 +131,8 @@ impl House {
         self.kernel.ask(SwarmMembers { account: account() }).await
     }
 
-    pub(crate) async fn network_time(&self) -> u64 {
-        self.kernel.ask(NetworkTime).await.expect("the time is always known")
+    pub(crate) async fn network_time(&self) -> Result<u64, Error> {
+        self.kernel.ask(NetworkTime).await
     }
 
     /// What the actor shows of itself.

@@ -1,14 +1,19 @@
 //! Requests to swarms, and the network's time.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde_json::json;
+use starling_contracts::routing::Error;
+use starling_kernel::ManualClock;
 use starling_protocol::swarm::SwarmId;
 
 use crate::{
-    house::House,
-    network::{Fault, Network},
+    house::{House, Settings},
+    network::{Fault, Network, Seed},
 };
+
+/// What a clock of a test's own begins with.
+const NOW_MS: u64 = 1_700_000_000_000;
 
 #[tokio::test]
 async fn a_member_is_asked_and_the_preferred_one_where_it_is_a_member() {
@@ -135,10 +140,45 @@ async fn network_time_follows_the_nodes() {
     let house = House::open(&network).await;
     house.members().await.expect("all is well");
 
-    let ahead = house.network_time().await - house.kernel.environment().clock.now_ms();
+    let ahead =
+        house.network_time().await.expect("a node answers") - house.kernel.environment().clock.now_ms();
 
     assert!((3_590_000..=3_610_000).contains(&ahead), "{ahead}");
     assert!(house.observed("clock_offset_ms").await.as_u64().is_some_and(|offset| offset > 3_590_000));
+}
+
+#[tokio::test]
+async fn the_first_to_ask_for_the_time_gets_the_networks_however_wrong_the_clock_is() {
+    let network = Network::of(10);
+    network.state().skew = 7_200_000;
+    let clock = ManualClock::at(NOW_MS);
+    let house = House::with(&network, Settings { clock: Arc::new(clock), ..Settings::of(&network) }).await;
+
+    let (one, other) = futures::join!(house.network_time(), house.network_time());
+
+    assert_eq!((one, other), (Ok(NOW_MS + 7_200_000), Ok(NOW_MS + 7_200_000)));
+    assert_eq!(network.served("info").len(), 3, "measured once, at three nodes");
+    assert_eq!(house.network_time().await, Ok(NOW_MS + 7_200_000));
+    assert_eq!(network.served("info").len(), 3, "and not again");
+}
+
+#[tokio::test]
+async fn the_time_of_a_network_out_of_reach_is_an_error_and_not_the_clock_of_this_machine() {
+    let network = Network::of(10);
+    network.state().seeds[0] = Seed::Dead;
+    let house = House::open(&network).await;
+    assert_eq!(house.network_time().await, Err(Error::NoNodeReachable));
+
+    network.state().seeds[0] = Seed::Tells;
+    for key in network.keys() {
+        network.fail(key, Fault::Dead);
+    }
+    assert_eq!(house.network_time().await, Err(Error::NoNodeReachable));
+
+    network.state().faults.clear();
+    network.state().skew = -7_200_000;
+    let behind = house.kernel.environment().clock.now_ms() - house.network_time().await.expect("it is back");
+    assert!((7_190_000..=7_210_000).contains(&behind), "{behind}");
 }
 
 #[tokio::test]
@@ -158,7 +198,8 @@ async fn a_406_measures_the_time_anew_and_comes_back() {
 
     assert_eq!((reply.node, reply.status), (members[0], 406));
     assert_eq!(network.served("info").len(), 3);
-    let behind = house.kernel.environment().clock.now_ms() - house.network_time().await;
+    let behind =
+        house.kernel.environment().clock.now_ms() - house.network_time().await.expect("a node answers");
     assert!((7_190_000..=7_210_000).contains(&behind), "what was heard before does not count: {behind}");
 
     house.ask_swarm(Some(members[0])).await.expect("an answer is an answer");

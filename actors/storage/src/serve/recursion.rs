@@ -106,7 +106,7 @@ impl Frame {
         for MemberAnswer { node, outcome } in answers {
             swarm.insert(node.to_string(), member_entry(outcome));
         }
-        let own = local.map_or_else(|error| failure_entry(&error), ReplyValue::Object);
+        let own = local.map_or_else(|_| failure_entry(), ReplyValue::Object);
         let mut own = own.to_json();
         if self.hash.is_some()
             && let Json::Object(own) = &mut own

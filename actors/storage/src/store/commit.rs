@@ -13,11 +13,10 @@ use std::{
 };
 
 use futures::{FutureExt as _, channel::oneshot};
-use redb::Database;
 use starling_kernel::Clock;
-use tracing::{error, warn};
+use tracing::{debug, error};
 
-use super::{StoreError, tables::Tables};
+use super::{StoreError, held::Held, tables::Tables};
 use crate::metrics;
 
 /// A change to the store.
@@ -70,7 +69,7 @@ enum Order {
 
 impl Writer {
     pub(super) fn start(
-        database: Arc<Database>,
+        held: Arc<Held>,
         batching: Batching,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, std::io::Error> {
@@ -79,7 +78,7 @@ impl Writer {
         let commits = Arc::<AtomicU64>::default();
         let counters = (Arc::clone(&waiting), Arc::clone(&commits));
         let thread =
-            WriterThread { database, batching, clock, ordered, waiting: counters.0, commits: counters.1 };
+            WriterThread { held, batching, clock, ordered, waiting: counters.0, commits: counters.1 };
         std::thread::Builder::new().name("starling-store".to_owned()).spawn(move || thread.run())?;
         Ok(Self { orders, waiting, commits, queue: batching.queue })
     }
@@ -141,7 +140,7 @@ impl<O: Operation> Job for Pending<O> {
 }
 
 struct WriterThread {
-    database: Arc<Database>,
+    held: Arc<Held>,
     batching: Batching,
     clock: Arc<dyn Clock>,
     ordered: Receiver<Order>,
@@ -200,14 +199,9 @@ impl WriterThread {
 
     fn write(&self, mut batch: Vec<Box<dyn Job>>) {
         let began = self.clock.elapsed();
+        let was_broken = self.held.failure().is_some();
         let outcome = catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch)));
-        let outcome = outcome.unwrap_or_else(|_| {
-            error!(
-                operations = batch.len(),
-                "an operation on the message store panicked; its batch was undone"
-            );
-            Err(StoreError::Panicked)
-        });
+        let outcome = outcome.unwrap_or(Err(StoreError::Panicked));
         match &outcome {
             Ok(()) => {
                 self.commits.fetch_add(1, Ordering::AcqRel);
@@ -215,7 +209,12 @@ impl WriterThread {
             }
             Err(error) => {
                 metrics::commit_failed();
-                warn!(%error, operations = batch.len(), "a batch could not be written");
+                // The one line for all of the batch; and of a broken store the operator knows already.
+                match was_broken {
+                    true => debug!(%error, operations = batch.len(), "a batch was not written"),
+                    false => error!(%error, operations = batch.len(), "a batch could not be written"),
+                }
+                self.held.report(error);
             }
         }
         for job in batch {
@@ -225,7 +224,7 @@ impl WriterThread {
 
     /// One transaction, durable when this returns.
     fn commit(&self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write()?;
+        let transaction = self.held.get()?.begin_write()?;
         let mut tables = Tables::open(&transaction, self.batching.capacity_bytes)?;
         for job in batch.iter_mut() {
             job.apply(&mut tables)?;

@@ -61,6 +61,17 @@ pub enum StoreError {
     Closed,
 }
 
+impl StoreError {
+    /// Would every later transaction fail too, until the file is closed and opened anew?
+    pub(super) fn outlasts_its_transaction(&self) -> bool {
+        // `DatabaseClosed` is not among them: a snapshot of before the file was opened anew says that.
+        matches!(self, Self::Database(error) if matches!(
+            **error,
+            redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::Backend(_) | redb::Error::LockPoisoned(_)
+        ))
+    }
+}
+
 /// Every error of the database's operations on tables and transactions.
 macro_rules! from_database {
     ($($kind:ident),*) => {$(

@@ -6,12 +6,13 @@ use std::{
     time::Duration,
 };
 
-use redb::{Database, ReadableDatabase as _, ReadableTable as _};
+use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _};
 use starling_kernel::Clock;
 
 use super::{
     Operation, Snapshot, StoreError, Ticket,
     commit::{Batching, Writer},
+    held::Held,
     tables::{META, SCHEMA, SCHEMA_VERSION, Tables},
 };
 use crate::metrics;
@@ -34,7 +35,7 @@ pub struct Options {
 /// A message store. Clones share it; the file is let go of when the last is dropped and the writer has ended.
 #[derive(Clone)]
 pub struct Store {
-    database: Arc<Database>,
+    held: Arc<Held>,
     writer: Writer,
 }
 
@@ -44,24 +45,38 @@ impl Store {
     /// # Errors
     /// [`StoreError::Newer`], [`StoreError::Open`], [`StoreError::Thread`]; each names the file.
     pub fn open(file: &Path, options: Options, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let failed =
-            |source: redb::Error| StoreError::Open { file: file.to_owned(), source: Arc::new(source) };
-        let named = |error| match error {
-            StoreError::Database(source) => StoreError::Open { file: file.to_owned(), source },
-            other => other,
+        let path = file.to_owned();
+        let create = move || Database::builder().set_cache_size(options.cache_bytes).create(&path);
+        Self::open_by(create, file, options, clock)
+    }
+
+    /// As [`Store::open`], where `create` opens the file, the first time and whenever it has to be opened anew.
+    pub(super) fn open_by(
+        create: impl Fn() -> Result<Database, DatabaseError> + Send + Sync + 'static,
+        file: &Path,
+        options: Options,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let path = file.to_owned();
+        let open = move || {
+            let failed = |source| StoreError::Open { file: path.clone(), source };
+            let database = create().map_err(|error| failed(Arc::new(error.into())))?;
+            prepare(&database, &path).map_err(|error| match error {
+                StoreError::Database(source) => failed(source),
+                other => other,
+            })?;
+            Ok(database)
         };
-        let created = Database::builder().set_cache_size(options.cache_bytes).create(file);
-        let database = Arc::new(created.map_err(|error| failed(error.into()))?);
-        prepare(&database, file).map_err(named)?;
+        let held = Arc::new(Held::open(Box::new(open))?);
         let batching = Batching {
             max_operations: options.max_batch.max(1),
             linger: options.linger,
             queue: options.queue,
             capacity_bytes: options.capacity_bytes,
         };
-        let writer = Writer::start(Arc::clone(&database), batching, clock)
+        let writer = Writer::start(Arc::clone(&held), batching, clock)
             .map_err(|error| StoreError::Thread { file: PathBuf::from(file), reason: error.to_string() })?;
-        Ok(Self { database, writer })
+        Ok(Self { held, writer })
     }
 
     /// Hands an operation to the writer; its place in the order of all operations is fixed by this call.
@@ -85,7 +100,30 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub fn read(&self) -> Result<Snapshot, StoreError> {
-        Ok(Snapshot::new(self.database.begin_read()?))
+        Ok(Snapshot::new(self.held.get()?.begin_read()?))
+    }
+
+    /// Takes note of an error of a snapshot: if the disk failed, the file is let go of, as after a failed commit.
+    pub fn report(&self, error: &StoreError) {
+        self.held.report(error);
+    }
+
+    /// Why everything is refused at the moment; nothing if it is not.
+    pub fn failure(&self) -> Option<StoreError> {
+        self.held.failure()
+    }
+
+    /// Resolves when [`Store::failure`] has something to say. One waits at a time: the last to ask.
+    pub async fn failed(&self) -> StoreError {
+        self.held.failed().await
+    }
+
+    /// Opens the file anew after a failure. Blocks on the disk: not for a thread that must not wait.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; it may be tried again.
+    pub fn reopen(&self) -> Result<(), StoreError> {
+        self.held.reopen()
     }
 
     /// How many commits were made since the store was opened.

@@ -17,7 +17,8 @@ use starling_contracts::{
     swarm::{self, MemberAnswer, MemberOutcome, Replicate, SwarmFor, SwarmView},
 };
 use starling_kernel::{
-    Actor, CallError, Context, Handler, Kernel, ManualClock, Recipient, SeededEntropy, Spec, Task, done, task,
+    Actor, Bounds, CallError, Context, Handler, Kernel, ManualClock, Recipient, SeededEntropy, Spec, Task,
+    done, task,
 };
 use starling_protocol::{
     crypto::ed25519,
@@ -63,6 +64,8 @@ pub(crate) struct Misbehaviour(pub(crate) MemberOutcome);
 pub(crate) struct Wires {
     members: HashMap<ed25519::PublicKey, Recipient<ApplyForwarded>>,
     misbehaving: HashMap<ed25519::PublicKey, Misbehaviour>,
+    /// Do copies hang, as if no member ever answered?
+    hanging: bool,
     /// Methods and dicts in the order in which they were copied.
     copied: Vec<(&'static str, Bytes)>,
 }
@@ -128,6 +131,9 @@ impl Handler<Replicate> for FakeSwarm {
         let others = view.members.into_iter().map(|node| node.ed25519).filter(|node| *node != self.own);
         let mut wires = self.wires.lock().expect("no test panics with the lock held");
         wires.copied.push((write.method, write.dict.clone()));
+        if wires.hanging {
+            return task(std::future::pending());
+        }
         let calls: Vec<_> = others
             .map(|node| (node, wires.members.get(&node).cloned(), wires.misbehaving.get(&node).cloned()))
             .collect();
@@ -242,6 +248,10 @@ impl House {
         folder: &TempDir,
         list: Option<Arc<NodeList>>,
     ) -> Result<Kernel, starling_kernel::StartError> {
+        // As many places as storage has: copies that hang take them all, as they would at the real one.
+        let bounds = Bounds { concurrency: config.bounds.concurrency, ..Bounds::default() };
+        let (replica, storage) =
+            starling_storage::specs(config, Arc::clone(&member.key), folder.path().to_owned());
         let (own, wires, for_swarm) = (member.node.ed25519, Arc::clone(&self.wires), list.clone());
         Kernel::builder()
             .clock(Arc::new(self.clock.clone()))
@@ -260,11 +270,13 @@ impl House {
                     let (list, wires) = (for_swarm.clone(), Arc::clone(&wires));
                     async move { Ok(FakeSwarm { own, list, wires }) }
                 })
+                .bounds(bounds)
                 .serves::<SwarmFor>()
                 .serves::<Replicate>()
                 .subscribes::<NodeListChanged>(),
             )
-            .actor(starling_storage::spec(config, Arc::clone(&member.key), folder.path().to_owned()))
+            .actor(replica)
+            .actor(storage)
             .start()
             .await
     }
@@ -286,6 +298,11 @@ impl House {
             Some(how) => wires.misbehaving.insert(node, how),
             None => wires.misbehaving.remove(&node),
         };
+    }
+
+    /// Has no copy be answered from now on.
+    pub(crate) fn hang(&self) {
+        self.wires.lock().expect("no test panics with the lock held").hanging = true;
     }
 
     pub(crate) fn copied(&self) -> Vec<(&'static str, Bytes)> {

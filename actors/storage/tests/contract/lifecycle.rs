@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use serde_json::json;
-use starling_contracts::storage::Error;
+use starling_contracts::storage::{ApplyForwarded, Error, Forwarded};
 use starling_kernel::{Bounds, CallError, StartError};
 use starling_storage::Config;
 
@@ -45,7 +45,7 @@ async fn a_panic_in_a_handler_costs_its_own_request_and_nothing_else() {
     assert_eq!(bodies(&held), [b"before"]);
     let observed = house.nodes[0].kernel.observe().await;
     let restarts: Vec<_> = observed.iter().map(|actor| (actor.name, actor.restarts)).collect();
-    assert_eq!(restarts, [("staking", 0), ("swarm", 0), ("storage", 1)]);
+    assert_eq!(restarts, [("staking", 0), ("swarm", 0), ("replica", 0), ("storage", 1)]);
 }
 
 #[tokio::test]
@@ -64,6 +64,44 @@ async fn a_mailbox_that_is_full_says_so_and_nobody_hangs() {
         |reply: &&Result<_, _>| matches!(reply, Err(Error::Call(CallError::Busy { actor: "storage", .. })));
     assert_eq!(n_served + replies.iter().filter(is_busy).count(), 10_000);
     assert!((64..10_000).contains(&n_served), "{n_served} were served");
+}
+
+#[tokio::test]
+async fn a_member_that_waits_for_others_with_all_its_places_still_applies_what_they_forward() {
+    let bounds = Bounds { concurrency: 2, ..Config::default().bounds };
+    let house =
+        House::open(Plan { config: Config { bounds, ..Config::default() }, ..Plan::one_swarm(2) }).await;
+    let client = Client::user(1);
+    house.hang();
+    let write = |body: &[u8]| house.raw(0, envelope(&client.store(0, body, NOW)));
+    let clients = async {
+        // Two take the places, a third waits for one.
+        join_all([write(b"a"), write(b"b"), write(b"c")]).await;
+        unreachable!("no copy is ever answered");
+    };
+    let member = async {
+        let is_full = async || {
+            let storage = house.nodes[0].kernel.observe().await.pop().unwrap();
+            (storage.name, storage.mailbox_depth) == ("storage", 1) && house.copied().len() == 2
+        };
+        while !is_full().await {
+            tokio::task::yield_now().await;
+        }
+        let dict = client.store(0, b"forwarded", NOW).to_replicated().unwrap().into();
+        let from = house.members[1].node.ed25519;
+        let write = ApplyForwarded { method: "store".to_owned(), dict, from };
+        house.nodes[0].kernel.ask(write).await.unwrap()
+    };
+
+    let forwarded = tokio::select! {
+        forwarded = tokio::time::timeout(Duration::from_secs(60), member) => forwarded.expect("it is answered"),
+        () = clients => unreachable!("clients wait"),
+    };
+
+    assert!(matches!(forwarded, Forwarded::Done(_)), "{forwarded:?}");
+    let mut snapshot = house.copied();
+    snapshot.dedup();
+    assert_eq!(snapshot.len(), 2, "what was forwarded is not forwarded on");
 }
 
 #[tokio::test]

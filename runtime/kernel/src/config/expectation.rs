@@ -2,9 +2,11 @@
 
 use serde::de::{Expected, Unexpected};
 
-/// "expects X, not Y".
-pub(super) fn mismatch(found: &Unexpected<'_>, expected: &dyn Expected) -> String {
-    format!("expects {}, not {}", wanted(&expected.to_string()), given(found))
+use crate::config::refusal::Problem;
+
+/// What a value was to be and what it is, to be read as "expects X, not Y".
+pub(super) fn mismatch(found: &Unexpected<'_>, expected: &dyn Expected) -> Problem {
+    Problem::Mismatch { expected: wanted(&expected.to_string()), found: given(found) }
 }
 
 fn wanted(expected: &str) -> String {

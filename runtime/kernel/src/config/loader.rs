@@ -15,6 +15,7 @@ use crate::config::{
     layer::Layer,
     origin::{Origin, Origins},
     refusal::{Problem, Refusal},
+    secrecy::is_secret,
     setting::{Setting, joined, leaves, part_text, settings},
     suggestion::suggest,
 };
@@ -100,7 +101,7 @@ impl Loader {
         }
         for given in &self.overrides {
             let (keys, value) =
-                assignment(given).ok_or_else(|| Error::NotAnAssignment { given: given.clone() })?;
+                assignment(given).ok_or_else(|| Error::NotAnAssignment { given: shown(given) })?;
             let tag = stack.origins.add(Origin::Override);
             stack.lay(Layer::from_assignment(&keys, value, tag))?;
         }
@@ -181,6 +182,11 @@ fn assignment(given: &str) -> Option<(Vec<String>, &str)> {
     }
 }
 
+/// What was given, unless there may be a secret in it.
+fn shown(given: &str) -> String {
+    if is_secret(given) { "(not shown)".to_owned() } else { given.to_owned() }
+}
+
 /// The layers so far.
 struct Stack<T> {
     merged: Config,
@@ -234,7 +240,9 @@ fn explain(refusal: Refusal, origins: &Origins, known: &[String]) -> Error {
         }
         problem => {
             let key = if key.is_empty() { "the configuration".to_owned() } else { key };
-            Error::BadValue { origin, key, problem: problem.to_string() }
+            let is_secret = is_secret(&key) || problem.holds_secret();
+            let problem = if is_secret { problem.without_value() } else { problem.to_string() };
+            Error::BadValue { origin, key, problem }
         }
     }
 }

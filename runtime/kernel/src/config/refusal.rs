@@ -5,7 +5,7 @@ use std::fmt;
 use config::Value;
 use serde::de::{self, Expected, Unexpected};
 
-use crate::config::expectation::mismatch;
+use crate::config::{expectation::mismatch, secrecy::is_secret};
 
 /// Why a value was refused, and which.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub(super) struct Spot {
 pub(super) enum Problem {
     UnknownKey { key: String, known: &'static [&'static str] },
     UnknownVariant { variant: String, known: &'static [&'static str] },
+    Mismatch { expected: String, found: String },
     Missing(&'static str),
     Other(String),
 }
@@ -33,6 +34,27 @@ pub(super) enum Problem {
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         Self { problem, at: None }
+    }
+}
+
+impl Problem {
+    /// As displayed, but for a key whose value is nobody's business: without a word of what was found.
+    pub(super) fn without_value(&self) -> String {
+        match self {
+            Problem::UnknownVariant { known, .. } => format!("expects one of {}", known.join(", ")),
+            Problem::Mismatch { expected, .. } => format!("expects {expected}"),
+            Problem::Other(_) => "is not right; what was given is not shown".to_owned(),
+            Problem::UnknownKey { .. } | Problem::Missing(_) => self.to_string(),
+        }
+    }
+
+    /// Whether what was found would be repeated, and seems to hold a secret of some key further in.
+    pub(super) fn holds_secret(&self) -> bool {
+        match self {
+            Problem::UnknownVariant { variant, .. } => is_secret(variant),
+            Problem::Mismatch { found, .. } => is_secret(found),
+            Problem::Other(_) | Problem::UnknownKey { .. } | Problem::Missing(_) => false,
+        }
     }
 }
 
@@ -44,6 +66,7 @@ impl fmt::Display for Problem {
             Problem::UnknownVariant { variant, known } => {
                 write!(f, "expects one of {}, not {variant:?}", known.join(", "))
             }
+            Problem::Mismatch { expected, found } => write!(f, "expects {expected}, not {found}"),
             Problem::Missing(key) => write!(f, "lacks the key {key}"),
             Problem::Other(text) => f.write_str(text),
         }
@@ -64,11 +87,11 @@ impl de::Error for Refusal {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Problem::Other(mismatch(&found, expected)).into()
+        mismatch(&found, expected).into()
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Problem::Other(mismatch(&found, expected)).into()
+        mismatch(&found, expected).into()
     }
 
     fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {

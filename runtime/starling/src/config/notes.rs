@@ -14,6 +14,7 @@ pub fn notes() -> Notes {
         .section("network", "Which network, and how a client finds it.", starling_routing::Network::NOTES)
         .section("transport", "libp2p and HTTPS to other machines.", starling_transport::Config::NOTES)
         .section("storage", "Node: the message store.", starling_storage::Config::NOTES)
+        .section("storage.replica_bounds", "Writes that other members of the swarm forward.", Bounds::NOTES)
         .section(
             "swarm",
             "Node: who keeps whose messages, and copies to them.",

@@ -41,7 +41,7 @@ impl Driver {
                 return refuse(call, Error::Unreachable(reason));
             }
         }
-        let others = self.calls - peer.calls();
+        let others = self.calls - peer.calls_of(call.protocol);
         let most = share(self.config.calls, others, self.config.calls_per_peer);
         let before = peer.calls();
         call.is_connected.set(is_connected);
@@ -66,7 +66,6 @@ impl Driver {
         let before = peer.calls();
         while let Some(Call { protocol, body, answer, .. }) = peer.next(self.config.under_way_per_peer) {
             let id = self.swarm.behaviour_mut().exchange(protocol).send_request(&peer_id, body);
-            peer.under_way += 1;
             self.under_way.insert((protocol, id), (peer_id, answer));
         }
         self.calls = self.calls + peer.calls() - before;
@@ -90,7 +89,7 @@ impl Driver {
         // Whoever asked may have stopped waiting.
         let _ = asker.send(result);
         if let Some(peer) = self.peers.get_mut(&peer_id) {
-            peer.under_way -= 1;
+            peer.ended(protocol);
             self.calls -= 1;
         }
         if self.swarm.is_connected(&peer_id) {

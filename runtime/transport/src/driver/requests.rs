@@ -15,6 +15,7 @@ use crate::{
     budget::{Body, Budget, Hold},
     codec::Reply,
     identity,
+    limits::longest,
     metrics::{self, Direction, Inbound},
     peer::Call,
 };
@@ -101,7 +102,7 @@ impl Driver {
     ) {
         let (request, hold) = request.into_parts();
         metrics::bytes(protocol, Direction::In, request.len());
-        let served = self.served_per_peer.entry(peer).or_default();
+        let served = self.served_per_peer.entry((peer, protocol)).or_default();
         *served += 1;
         let is_busy = *served > self.config.served_per_peer;
         self.admitted.insert((protocol, id), Admitted { peer, outcome: Inbound::Broken });
@@ -130,6 +131,12 @@ impl Driver {
         answer: Option<Vec<u8>>,
     ) {
         let budget = self.budget_of(protocol).clone();
+        let (_, most) = longest(protocol);
+        // The frame would not take it, and a stream that just ends looks as if this node was gone.
+        let answer = answer.map(|answer| match answer.len() > most {
+            true => self.desk.too_large(protocol),
+            false => answer,
+        });
         let busy = || budget.body(self.desk.busy(protocol).into());
         let reply = match answer {
             None => Some(Reply::NotServed),
@@ -152,10 +159,10 @@ impl Driver {
     /// Forgets a request that has ended one way or another.
     fn dismiss(&mut self, protocol: Protocol, id: InboundRequestId) -> Option<Inbound> {
         let Admitted { peer, outcome } = self.admitted.remove(&(protocol, id))?;
-        if let Some(served) = self.served_per_peer.get_mut(&peer) {
+        if let Some(served) = self.served_per_peer.get_mut(&(peer, protocol)) {
             *served -= 1;
             if *served == 0 {
-                self.served_per_peer.remove(&peer);
+                self.served_per_peer.remove(&(peer, protocol));
             }
         }
         Some(outcome)

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use starling_contracts::transport::{Error, Protocol};
+use starling_contracts::transport::{Error, FROM_CLIENT, Protocol};
 use starling_kernel::CallError;
-use starling_protocol::peer_wire::decode_answer;
+use starling_protocol::peer_wire::{SwarmAnswer, decode_answer, encode_swarm_request};
 use starling_transport::{Carrier, Config};
 
 use crate::setup::{call, call_within, client, config, node, only};
@@ -94,6 +94,42 @@ async fn the_bound_of_one_peer_turns_away_its_own_callers_only() {
     let busy = CallError::Busy { actor: "transport", capacity: 4 };
     assert_eq!(refused, [Err(Error::Call(busy))]);
     assert_eq!(quick_answer.unwrap(), "x");
+}
+
+#[tokio::test]
+async fn onions_that_are_never_answered_hold_up_no_copies_to_the_same_member() {
+    let one = node(1, Config { calls_per_peer: 4, under_way_per_peer: 2, ..config() }).await;
+    let two = node(2, Config { served_per_peer: 2, ..config() }).await;
+    for node in [&one, &two] {
+        node.learn(1, vec![one.listed(), two.listed()]).await;
+    }
+    let copy = encode_swarm_request("store", b"d1:ai1ee");
+
+    // Two fill the window on both sides, two more the queue.
+    let onions =
+        join_all((0..4).map(|_| {
+            call(&one.kernel, two.address(), Protocol::Onion, &[FROM_CLIENT, b'w', b'a', b'i', b't'])
+        }));
+    tokio::pin!(onions);
+    let copied = async {
+        two.arrived.acquire_many(2).await.unwrap().forget();
+        let fifth = call(&one.kernel, two.address(), Protocol::Onion, &[FROM_CLIENT]).await;
+        (fifth, call(&one.kernel, two.address(), Protocol::Swarm, &copy).await)
+    };
+    let (fifth, copied) = tokio::select! {
+        biased;
+        _ = &mut onions => panic!("they wait for the gate"),
+        copied = copied => copied,
+    };
+    two.gate.add_permits(4);
+    let onions = onions.await;
+
+    let busy = CallError::Busy { actor: "transport", capacity: 4 };
+    assert_eq!(fifth, Err(Error::Call(busy)), "the onions are at their bound");
+    assert_eq!(SwarmAnswer::decode(&copied.unwrap()), Ok(SwarmAnswer::Done(b"d1:ai1ee".to_vec())));
+    for onion in onions {
+        assert_eq!(decode_answer(&onion.unwrap()), Ok((200, b"waited".to_vec())));
+    }
 }
 
 #[tokio::test]

@@ -146,6 +146,14 @@ impl Handler<EnterOnion> for Others {
         EnterOnion { frame }: EnterOnion,
         _: &Context,
     ) -> Task<Result<OnionAnswer, routing::Error>> {
+        if &frame[..] == b"wait" {
+            let (arrived, gate) = (Arc::clone(&self.arrived), Arc::clone(&self.gate));
+            return task(async move {
+                arrived.add_permits(1);
+                gate.acquire().await.unwrap().forget();
+                Ok(OnionAnswer { status: 200, body: "waited".into() })
+            });
+        }
         done(match &frame[..] {
             b"busy" => Err(CallError::Busy { actor: "relay", capacity: 1 }.into()),
             b"not ready" => Err(routing::Error::NotReady("x".to_owned())),

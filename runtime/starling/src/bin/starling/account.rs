@@ -1,6 +1,6 @@
 //! `starling account`.
 
-use std::io::{IsTerminal as _, Read as _, stdin};
+use std::io::{IsTerminal as _, stdin};
 
 use serde::Serialize;
 use starling::{
@@ -13,29 +13,35 @@ use zeroize::Zeroizing;
 
 use crate::{
     arguments::{self, Global},
-    client,
+    client::{self, Interruptible},
     exit::Failure,
+    input::{self, Until},
     output::Output,
     progress,
 };
 
 /// A recovery password has 13 words; whoever sends more than this means something else.
-const MAX_RECOVERY_BYTES: u64 = 4096;
+const MAX_RECOVERY_BYTES: usize = 4096;
+/// What there is to know when `new` or `restore` was stopped.
+const UNFINISHED: &str =
+    "stopped before the account was shown; `starling account list` tells whether it is there";
 
 pub(crate) async fn account(global: &Global, verb: arguments::Account) -> Result<(), Failure> {
     let output = Output::new(global.json);
     match verb {
         arguments::Account::New { profile, name } => {
             let create = CreateAccount { profile: client::profile(&profile)?, name };
-            let runtime = client::offline(global).await?;
-            client::with(runtime, async |runtime| new(runtime, create, output).await).await
+            let mut verb = Interruptible::begin(Some(UNFINISHED))?;
+            let runtime = verb.prepare(client::offline(global)).await?;
+            verb.with(runtime, async |runtime| new(runtime, create, output).await).await
         }
         arguments::Account::Restore { profile, name } => {
             let profile = client::profile(&profile)?;
-            let recovery = read_recovery()?;
-            let runtime = client::offline(global).await?;
+            let mut verb = Interruptible::begin(Some(UNFINISHED))?;
+            let recovery = verb.prepare(read_recovery()).await?;
+            let runtime = verb.prepare(client::offline(global)).await?;
             let restore = RestoreAccount { profile, name, recovery };
-            client::with(runtime, async |runtime| {
+            verb.with(runtime, async |runtime| {
                 let account = progress::spin("restoring", runtime.ask(restore)).await?;
                 print(output, &Facts::of(&account, None))
             })
@@ -43,8 +49,9 @@ pub(crate) async fn account(global: &Global, verb: arguments::Account) -> Result
         }
         arguments::Account::Show { profile, recovery } => {
             let profile = client::profile(&profile)?;
-            let runtime = client::offline(global).await?;
-            client::with(runtime, async |runtime| {
+            let mut verb = Interruptible::begin(None)?;
+            let runtime = verb.prepare(client::offline(global)).await?;
+            verb.with(runtime, async |runtime| {
                 let account = runtime.ask(ShowAccount { profile: profile.clone() }).await?;
                 let words = match recovery {
                     true => Some(runtime.ask(RevealRecovery { profile }).await?),
@@ -55,8 +62,9 @@ pub(crate) async fn account(global: &Global, verb: arguments::Account) -> Result
             .await
         }
         arguments::Account::List => {
-            let runtime = client::offline(global).await?;
-            client::with(runtime, async |runtime| {
+            let mut verb = Interruptible::begin(None)?;
+            let runtime = verb.prepare(client::offline(global)).await?;
+            verb.with(runtime, async |runtime| {
                 let accounts = runtime.ask(ListAccounts).await?;
                 if accounts.is_empty() {
                     return output.say("no accounts yet; `starling account new` makes one");
@@ -95,22 +103,18 @@ impl<'a> Facts<'a> {
 fn print(output: Output, facts: &Facts<'_>) -> Result<(), Failure> {
     output.fact(facts, || {
         let Facts { id, profile, name, recovery } = facts;
-        let recovery = recovery.map(|words| format!("\nrecovery  {words}")).unwrap_or_default();
-        format!("id        {id}\nprofile   {profile}\nname      {name}{recovery}")
+        let (label, words) = recovery.map_or(("", ""), |words| ("\nrecovery  ", words));
+        format!("id        {id}\nprofile   {profile}\nname      {name}{label}{words}")
     })
 }
 
 /// One line from a terminal, everything from anything else.
-fn read_recovery() -> Result<Zeroizing<String>, Failure> {
-    let mut text = Zeroizing::new(String::new());
-    let read = if stdin().is_terminal() {
+async fn read_recovery() -> Result<Zeroizing<String>, Failure> {
+    let until = if stdin().is_terminal() {
         eprint!("Recovery password: ");
-        stdin().read_line(&mut text)
+        Until::EndOfLine
     } else {
-        stdin().take(MAX_RECOVERY_BYTES).read_to_string(&mut text)
+        Until::End
     };
-    read.map_err(|error| {
-        Failure::usage(format!("could not read the recovery password from standard input: {error}"))
-    })?;
-    Ok(text)
+    input::read("the recovery password", until, MAX_RECOVERY_BYTES).await
 }

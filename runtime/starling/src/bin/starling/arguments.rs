@@ -9,7 +9,8 @@ use starling::Role;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; also when stopped by Ctrl-C or SIGTERM
-  1  something else, mostly a defect of this program
+  1  something else: send or account new/restore stopped before the outcome was known, work
+     that did not end in time, a second signal, or a defect of this program
   2  wrong usage or bad input: an argument, an id, a recovery password, a message
   3  wrong settings: a config or network file, a variable, an -O
   4  the network: no node reachable, no answer, refused

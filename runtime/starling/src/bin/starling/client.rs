@@ -7,8 +7,9 @@ use starling::{
 
 use crate::{
     arguments::{Global, ProfileChoice},
-    exit::Failure,
+    exit::{Code, Failure},
     logging, progress, settings,
+    signals::Signals,
 };
 
 /// A client that talks to the network.
@@ -36,14 +37,51 @@ pub(crate) async fn offline(global: &Global) -> Result<Runtime, Failure> {
     Ok(builder.start().await?)
 }
 
-/// Runs `work` on a client and stops it, whatever came of the work.
-pub(crate) async fn with<T>(
-    runtime: Runtime,
-    work: impl AsyncFnOnce(&Runtime) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let outcome = work(&runtime).await;
-    runtime.stop().await;
-    outcome
+/// A verb that ends early when it is asked to: the first signal stops its client in order, a second one does not wait.
+pub(crate) struct Interruptible {
+    signals: Signals,
+    unfinished: Option<&'static str>,
+}
+
+impl Interruptible {
+    /// From now on signals are heard. A verb stopped before its end is a failure that says `unfinished`, or none.
+    pub(crate) fn begin(unfinished: Option<&'static str>) -> Result<Self, Failure> {
+        Ok(Self { signals: Signals::listen()?, unfinished })
+    }
+
+    /// Awaits what comes before anything is asked of a client: input, and the client itself.
+    pub(crate) async fn prepare<T>(
+        &mut self,
+        preparation: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            prepared = preparation => prepared,
+            () = self.signals.next() => {
+                Err(self.unfinished.map_or_else(Failure::stopped, |_| Failure::new(Code::Other, "stopped before anything was done")))
+            }
+        }
+    }
+
+    /// Runs `work` on a client and stops it, whatever came of the work.
+    pub(crate) async fn with(
+        mut self,
+        runtime: Runtime,
+        work: impl AsyncFnOnce(&Runtime) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let outcome = tokio::select! {
+            biased;
+            outcome = work(&runtime) => outcome,
+            () = self.signals.next() => {
+                Err(self.unfinished.map_or_else(Failure::stopped, |sentence| Failure::new(Code::Other, sentence)))
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = progress::spin("stopping; Ctrl-C does not wait", runtime.stop()) => outcome,
+            () = self.signals.next() => Err(Failure::aborted()),
+        }
+    }
 }
 
 /// The profile that was typed.

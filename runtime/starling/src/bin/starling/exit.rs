@@ -11,7 +11,7 @@ use starling::{
 /// What kind of failure, as the exit code tells it. `--help` and the README list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
-    /// Something else: mostly a defect.
+    /// Something else: stopped before the outcome was known, not ended in time, or a defect.
     Other = 1,
     /// Wrong usage or bad input.
     Usage = 2,
@@ -28,7 +28,7 @@ pub(crate) enum Code {
 pub(crate) struct Failure {
     code: Code,
     sentence: String,
-    /// Nobody is left to read it.
+    /// It is no failure to anybody: nobody is left to read it, or the end is what they asked for.
     silent: bool,
 }
 
@@ -57,6 +57,16 @@ impl Failure {
     pub(crate) fn output(error: &std::io::Error) -> Self {
         let silent = error.kind() == std::io::ErrorKind::BrokenPipe;
         Self { code: Code::Machine, sentence: format!("could not write to standard output: {error}"), silent }
+    }
+
+    /// Somebody asked twice.
+    pub(crate) fn aborted() -> Self {
+        Self::new(Code::Other, "aborted by a second signal; work that was accepted may be lost")
+    }
+
+    /// Somebody asked to stop, and nothing is left undone that they would want to hear of.
+    pub(crate) fn stopped() -> Self {
+        Self { code: Code::Other, sentence: "stopped".to_owned(), silent: true }
     }
 
     pub(crate) fn code(&self) -> Code {
@@ -88,22 +98,35 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Prints what clap has to say: help and version on standard output, refusals on standard error.
+/// Prints what clap has to say: help and version on standard output, refusals in one sentence on standard error. A command
+/// line without a verb is answered with the help.
 pub(crate) fn refuse_usage(error: &clap::Error) -> ExitCode {
     let wants_json = std::env::args_os().any(|argument| argument == "--json");
-    if error.use_stderr() && wants_json {
-        return Failure::usage(first_paragraph(&error.render().to_string())).report(true);
+    if !error.use_stderr() {
+        // A terminal that is gone cannot be told so.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
     }
-    // A terminal that is gone cannot be told so.
-    let _ = error.print();
-    if error.use_stderr() { ExitCode::from(Code::Usage as u8) } else { ExitCode::SUCCESS }
+    let is_help = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if is_help && !wants_json {
+        // As above.
+        let _ = error.print();
+        return ExitCode::from(Code::Usage as u8);
+    }
+    let sentence =
+        if is_help { "a verb is missing".to_owned() } else { sentence(&error.render().to_string()) };
+    Failure::usage(format!("{sentence} (see --help)")).report(wants_json)
 }
 
-/// What clap says before it explains the usage, on one line.
-fn first_paragraph(text: &str) -> String {
+/// What clap says before it explains the usage, and its first tip, on one line.
+fn sentence(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let line = lines.join(" ");
-    line.strip_prefix("error: ").unwrap_or(&line).to_owned()
+    let refusal = line.strip_prefix("error: ").unwrap_or(&line);
+    match text.lines().find_map(|line| line.trim().strip_prefix("tip: ")) {
+        Some(tip) => format!("{refusal}; {tip}"),
+        None => refusal.to_owned(),
+    }
 }
 
 fn code_of(kind: ErrorKind) -> Code {
@@ -137,7 +160,12 @@ impl From<Error> for Failure {
 
 impl From<accounts::Error> for Failure {
     fn from(error: accounts::Error) -> Self {
-        Self::new(code_of(error.kind()), error.to_string())
+        let sentence = match &error {
+            // The contract does not know by which option a name came.
+            accounts::Error::BadName(why) => format!("--name: {why}"),
+            other => other.to_string(),
+        };
+        Self::new(code_of(error.kind()), sentence)
     }
 }
 
@@ -161,7 +189,12 @@ impl From<inbox::Error> for Failure {
             }
             other => code_of(other.kind()),
         };
-        Self::new(code, error.to_string())
+        let sentence = match error {
+            inbox::Error::Account(error) => return error.into(),
+            inbox::Error::Empty => format!("{error}; give a text, or - to read it from standard input"),
+            other => other.to_string(),
+        };
+        Self::new(code, sentence)
     }
 }
 
@@ -172,6 +205,22 @@ mod tests {
     #[track_caller]
     fn check(failure: impl Into<Failure>, code: Code) {
         assert_eq!(failure.into().code(), code);
+    }
+
+    #[test]
+    fn a_refusal_of_clap_is_one_sentence_with_its_tip() {
+        let text = "error: unexpected argument '--profle' found\n\n  tip: a similar argument exists: '--profile'\n\n\
+                    Usage: starling inbox --profile <P>\n\nFor more information, try '--help'.\n";
+        assert_eq!(
+            sentence(text),
+            "unexpected argument '--profle' found; a similar argument exists: '--profile'"
+        );
+        assert_eq!(
+            sentence(
+                "error: the following arguments were not provided:\n  --to <ID>\n  <TEXT>\n\nUsage: x\n"
+            ),
+            "the following arguments were not provided: --to <ID> <TEXT>"
+        );
     }
 
     #[test]
@@ -187,6 +236,7 @@ mod tests {
         check(Error::InUse { path: "x".into(), pid: None }, Code::Machine);
         check(Error::Newer { path: "x".into(), found: 2, known: 1 }, Code::Machine);
         check(config::Error::NotAnAssignment { given: "x".to_owned() }, Code::Config);
+        check(accounts::Error::BadName("the name is empty".to_owned()), Code::Usage);
         check(CallError::Panicked { actor: "a", message: "m" }, Code::Other);
     }
 }

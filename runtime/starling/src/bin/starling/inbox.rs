@@ -12,11 +12,10 @@ use starling::{
 
 use crate::{
     arguments::{Global, Inbox},
-    client,
+    client::{self, Interruptible},
     exit::{Code, Failure},
     output::Output,
     progress,
-    signals::Signals,
 };
 
 /// How many messages are read at once.
@@ -26,21 +25,15 @@ const POLL_EVERY: Duration = Duration::from_secs(3);
 
 pub(crate) async fn inbox(global: &Global, options: &Inbox) -> Result<(), Failure> {
     let profile = client::profile(&options.profile)?;
-    let runtime = client::online(global).await?;
+    let mut verb = Interruptible::begin(None)?;
+    let runtime = verb.prepare(client::online(global)).await?;
     let output = Output::new(global.json);
-    client::with(runtime, async |runtime| {
+    verb.with(runtime, async |runtime| {
         let mut reader = Reader { runtime, profile, output, printed: 0 };
         if options.new {
             reader.skip_stored().await?;
         }
-        if !options.follow {
-            return reader.fetch_and_print().await;
-        }
-        let mut signals = Signals::listen()?;
-        tokio::select! {
-            () = signals.next() => Ok(()),
-            ended = reader.follow(global.json) => ended,
-        }
+        if options.follow { reader.follow(global.json).await } else { reader.fetch_and_print().await }
     })
     .await
 }

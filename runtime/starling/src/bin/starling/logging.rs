@@ -7,10 +7,7 @@ use std::{io::IsTerminal as _, sync::Once};
 use starling::{
     Config,
     config::{Log, LogFormat, LogLevel},
-    kernel::{
-        config::{Loaded, Origin},
-        log_panics,
-    },
+    kernel::config::{Loaded, Origin},
 };
 use tracing_subscriber::{
     Layer as _,
@@ -54,5 +51,4 @@ fn install(log: Log) {
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
     tracing_subscriber::registry().with(layer.with_filter(ours)).init();
-    log_panics();
 }

@@ -4,9 +4,11 @@ mod account;
 mod arguments;
 mod client;
 mod config;
+mod defect;
 mod devnet;
 mod exit;
 mod inbox;
+mod input;
 mod logging;
 mod output;
 mod progress;
@@ -23,12 +25,13 @@ use clap::Parser as _;
 use exit::Failure;
 
 fn main() -> ExitCode {
+    defect::watch();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return exit::refuse_usage(&error),
     };
     let json = arguments.global.json;
-    match perform(arguments) {
+    match defect::guarded(|| perform(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(json),
     }

@@ -3,6 +3,7 @@
 use std::io::{Write as _, stdout};
 
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::exit::Failure;
 
@@ -21,13 +22,13 @@ impl Output {
         self.json
     }
 
-    /// Prints a fact in the form that was asked for.
+    /// Prints a fact in the form that was asked for. The line is wiped: recovery passwords are facts too.
     pub(crate) fn fact(self, fact: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
         if self.json {
             let line = serde_json::to_string(fact).map_err(|error| Failure::output(&error.into()))?;
-            line_out(&line)
+            line_out(&Zeroizing::new(line))
         } else {
-            line_out(&text())
+            line_out(&Zeroizing::new(text()))
         }
     }
 

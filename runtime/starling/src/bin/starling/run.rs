@@ -42,7 +42,7 @@ pub(crate) async fn run(global: &Global, options: &Run) -> Result<(), Failure> {
         killed = runtime.stop() => {
             if killed.is_empty() { told } else { Err(Failure::new(Code::Other, format!("had to be killed, because they did not finish in time: {}", killed.join(", ")))) }
         }
-        () = signals.next() => Err(Failure::new(Code::Other, "aborted by a second signal; work that was accepted may be lost")),
+        () = signals.next() => Err(Failure::aborted()),
     }
 }
 

@@ -1,7 +1,5 @@
 //! `starling send`.
 
-use std::io::{Read as _, stdin};
-
 use starling::{
     contracts::inbox::{SendText, Sent},
     protocol::account::AccountId,
@@ -9,37 +7,39 @@ use starling::{
 
 use crate::{
     arguments::{Global, Send},
-    client,
+    client::{self, Interruptible},
     exit::Failure,
+    input::{self, Until},
     output::Output,
     progress,
 };
 
-/// No swarm takes a message of that size; reading stops there.
-const MAX_TEXT_BYTES: u64 = 1 << 20;
+/// No swarm takes a message of that size.
+const MAX_TEXT_BYTES: usize = 1 << 20;
+/// The actor may have handed the message over already, and goes on until it is told to stop.
+const UNFINISHED: &str = "stopped before the message was acknowledged; it may have been stored, and sending it again may send it twice";
 
 pub(crate) async fn send(global: &Global, options: &Send) -> Result<(), Failure> {
     let profile = client::profile(&options.profile)?;
-    let to: AccountId = options.to.parse().map_err(|error| Failure::usage(format!("--to: {error}")))?;
-    let body = text(&options.text)?;
-    let runtime = client::online(global).await?;
-    client::with(runtime, async |runtime| {
+    let to =
+        AccountId::parse_target(&options.to).map_err(|error| Failure::usage(format!("--to: {error}")))?;
+    let mut verb = Interruptible::begin(Some(UNFINISHED))?;
+    let body = verb.prepare(text(&options.text)).await?;
+    let runtime = verb.prepare(client::online(global)).await?;
+    verb.with(runtime, async |runtime| {
         let sent = progress::spin("sending", runtime.ask(SendText { profile, to, body })).await?;
         print(Output::new(global.json), &sent)
     })
     .await
 }
 
-fn text(given: &str) -> Result<String, Failure> {
+async fn text(given: &str) -> Result<String, Failure> {
     if given != "-" {
         return Ok(given.to_owned());
     }
-    let mut text = String::new();
-    let read = stdin().take(MAX_TEXT_BYTES).read_to_string(&mut text);
-    read.map_err(|error| Failure::usage(format!("could not read the text from standard input: {error}")))?;
+    let text = input::read("the text", Until::End, MAX_TEXT_BYTES).await?;
     // The line feed that ends what was piped in belongs to the pipe.
-    text.truncate(text.trim_end_matches('\n').len());
-    Ok(text)
+    Ok(text.trim_end_matches('\n').to_owned())
 }
 
 fn print(output: Output, sent: &Sent) -> Result<(), Failure> {

@@ -1,11 +1,13 @@
 //! Ctrl-C and its relatives.
+//!
+//! SIGHUP is left as it was inherited: under `nohup` it is ignored, and listening would end that.
 
 use crate::exit::Failure;
 
 /// Requests to stop, from a terminal or a service manager.
 pub(crate) struct Signals {
     #[cfg(unix)]
-    streams: [tokio::signal::unix::Signal; 3],
+    streams: [tokio::signal::unix::Signal; 2],
 }
 
 #[cfg(unix)]
@@ -16,18 +18,17 @@ impl Signals {
         let listen = |kind| {
             signal(kind).map_err(|error| Failure::machine(format!("could not listen for signals: {error}")))
         };
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        let [interrupt, terminate, hangup] = kinds.map(listen);
-        Ok(Self { streams: [interrupt?, terminate?, hangup?] })
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+        let [interrupt, terminate] = kinds.map(listen);
+        Ok(Self { streams: [interrupt?, terminate?] })
     }
 
     /// Waits for a request to stop.
     pub(crate) async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.streams;
+        let [interrupt, terminate] = &mut self.streams;
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
         }
     }
 }

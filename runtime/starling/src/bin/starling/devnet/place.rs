@@ -22,6 +22,8 @@ pub(crate) struct Place {
     path: PathBuf,
     keep: bool,
     is_ours: bool,
+    /// The folders above it that were not there, the nearest first.
+    parents: Vec<PathBuf>,
 }
 
 impl Place {
@@ -31,6 +33,7 @@ impl Place {
         let refuse = |action: &str, error: io::Error| {
             Failure::machine(format!("could not {action} {}: {error}", path.display()))
         };
+        let mut parents = Vec::new();
         let is_ours = match fs::read_dir(&path) {
             Ok(mut entries) => {
                 if entries.next().is_some() {
@@ -42,13 +45,13 @@ impl Place {
                 false
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                create(&path).map_err(|error| refuse("create", error))?;
+                parents = create(&path).map_err(|error| refuse("create", error))?;
                 true
             }
             Err(error) => return Err(refuse("read", error)),
         };
         let path = path.canonicalize().map_err(|error| refuse("open", error))?;
-        Ok(Self { path, keep, is_ours })
+        Ok(Self { path, keep, is_ours, parents })
     }
 
     /// Its absolute path.
@@ -76,14 +79,17 @@ impl Place {
         self.path.join(name)
     }
 
-    /// Removes everything that came into the folder since it was opened, and the folder if it was made here.
+    /// Removes everything that came into the folder since it was opened, the folder if it was made here, and those above it that
+    /// were made here and are empty again.
     pub(crate) fn clear(&self) -> Result<(), Failure> {
         if self.keep {
             return Ok(());
         }
         let clear = || {
             if self.is_ours {
-                return fs::remove_dir_all(&self.path);
+                fs::remove_dir_all(&self.path)?;
+                remove_empty(&self.parents);
+                return Ok(());
             }
             for entry in fs::read_dir(&self.path)? {
                 let entry = entry?;
@@ -109,18 +115,31 @@ fn temporary() -> PathBuf {
     std::env::temp_dir().join(format!("starling-devnet-{}", hex::encode(entropy.bytes::<6>())))
 }
 
-/// Fails if somebody else made it in the meantime.
-fn create(path: &Path) -> io::Result<()> {
+/// Returns the folders above that had to be made, the nearest first. Fails if somebody else made it in the meantime.
+fn create(path: &Path) -> io::Result<Vec<PathBuf>> {
+    // What ends in `..` is made by making something else.
+    let missing: Vec<_> = path
+        .ancestors()
+        .skip(1)
+        .filter(|parent| parent.file_name().is_some() && matches!(parent.try_exists(), Ok(false)))
+        .collect();
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
+    let parents = missing.iter().map(|parent| parent.canonicalize()).collect::<io::Result<Vec<_>>>()?;
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     {
         use std::os::unix::fs::DirBuilderExt as _;
         builder.mode(0o700);
     }
-    builder.create(path)
+    builder.create(path).inspect_err(|_| remove_empty(&parents))?;
+    Ok(parents)
+}
+
+/// Removes folders in their order, up to the first that somebody else uses.
+fn remove_empty(folders: &[PathBuf]) {
+    let _ = folders.iter().try_for_each(fs::remove_dir);
 }
 
 #[cfg(test)]
@@ -152,6 +171,25 @@ mod tests {
         let not_kept = Place::open(Some(&path), false).unwrap();
         not_kept.clear().unwrap();
         assert!(!path.exists(), "not kept");
+    }
+
+    #[test]
+    fn folders_above_that_were_made_go_too_unless_somebody_uses_them() {
+        let parent = tempfile::tempdir().unwrap();
+        let (outer, inner) = (parent.path().join("a"), parent.path().join("a/b"));
+
+        Place::open(Some(&inner.join("network")), false).unwrap().clear().unwrap();
+        assert!(!outer.exists() && parent.path().is_dir());
+
+        let place = Place::open(Some(&inner.join("network")), false).unwrap();
+        fs::write(outer.join("thesis.txt"), "years of work").unwrap();
+        place.clear().unwrap();
+        assert!(!inner.exists(), "made and empty");
+        assert!(outer.join("thesis.txt").exists(), "made, but in use");
+
+        fs::create_dir(&inner).unwrap();
+        Place::open(Some(&inner.join("network")), false).unwrap().clear().unwrap();
+        assert!(inner.is_dir(), "not made here");
     }
 
     #[test]
