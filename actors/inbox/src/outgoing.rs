@@ -77,11 +77,20 @@ pub(crate) fn check_recipient(to: &AccountId) -> Result<(), Error> {
     }
 }
 
-fn text_content(secrets: &AccountSecrets, body: &str, sent_at: u64) -> Result<Content, Error> {
-    let text = Text::new(body, sent_at).map_err(|error| match error {
+/// Is there a text, and is it short enough to be shown?
+pub(crate) fn check_text(body: &str) -> Result<(), Error> {
+    text(body, 0).map(|_| ())
+}
+
+fn text(body: &str, sent_at: u64) -> Result<Text, Error> {
+    Text::new(body, sent_at).map_err(|error| match error {
         TextError::TooLong { got, limit } => Error::TooManyCharacters { got, limit },
         _ => Error::Empty,
-    })?;
+    })
+}
+
+fn text_content(secrets: &AccountSecrets, body: &str, sent_at: u64) -> Result<Content, Error> {
+    let text = text(body, sent_at)?;
     if secrets.account.name.is_empty() {
         return Ok(text.into_content());
     }

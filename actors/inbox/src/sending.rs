@@ -26,6 +26,8 @@ pub(crate) async fn send(desk: &Desk, message: SendText) -> Result<Sent, Error> 
     let turn = desk.turn(Line::Send(profile.clone(), to)).await;
     let outcome = async {
         outgoing::check_recipient(&to)?;
+        // Nobody has to be asked for the time to know that a text cannot be sent.
+        outgoing::check_text(&body)?;
         let account = desk.unlock(&profile).await?;
         send_in_turn(desk, &profile, &account, to, body).await
     };

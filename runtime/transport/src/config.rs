@@ -153,14 +153,14 @@ impl Config {
         ),
         Note::new("backoff_longest", "Where that pause stops growing."),
         Note::new("calls", "How many requests to all peers together may wait or be under way."),
-        Note::new("calls_per_peer", "How many of them to one peer."),
+        Note::new("calls_per_peer", "How many of them of one protocol to one peer."),
         Note::new(
             "under_way_per_peer",
-            "How many requests may be under way to one peer; the others of its callers wait.",
+            "How many requests of one protocol may be under way to one peer; the others of its callers wait.",
         ),
         Note::new(
             "served_per_peer",
-            "How many requests of one peer are worked on at once; more are answered as busy.",
+            "How many requests of one protocol of one peer are worked on at once; more are answered as busy.",
         ),
         Note::new("https_calls", "How many HTTPS requests may be under way."),
     ];

@@ -125,9 +125,9 @@ impl Default for PathsConfig {
             rotate_every: Duration::from_secs(10 * 60),
             try_within: Duration::from_secs(10),
             // A swarm member that is down makes a store take 5 s; the second try costs less than waiting for a dead hop.
-            second_try_after: Duration::from_millis(2500),
-            doubt_guard_after: Duration::from_secs(1),
-            guard_within: Duration::from_millis(1500),
+            second_try_after: Duration::from_millis(1500),
+            doubt_guard_after: Duration::from_millis(500),
+            guard_within: Duration::from_secs(1),
             seed_within: Duration::from_secs(5),
             forget_dropped_after: Duration::from_secs(10 * 60),
             bounds: Bounds {
