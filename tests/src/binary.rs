@@ -33,12 +33,12 @@ pub fn starling() -> &'static Path {
         let status = build.status().expect("cargo can be run");
         assert!(status.success(), "the starling binary could not be built");
         let own = std::env::current_exe().expect("a test knows its own file");
-        // target/PROFILE/deps/TEST
-        let profile = own.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
+        // A program is target/PROFILE/PROGRAM, a test target/PROFILE/deps/TEST.
         let name = format!("starling{}", std::env::consts::EXE_SUFFIX);
-        [profile.join(&name), profile.join("..").join(&name)]
+        let beside = own.ancestors().skip(1).take(2).map(|folder| folder.join(&name));
+        beside
             .into_iter()
             .find(|candidate| candidate.is_file())
-            .unwrap_or_else(|| panic!("{name} is not in {}", profile.display()))
+            .unwrap_or_else(|| panic!("{name} is not near {}", own.display()))
     })
 }
