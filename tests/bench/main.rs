@@ -1,36 +1,85 @@
 //! Measures what somebody promised, as ratios: a figure that stands on the machine alone says little elsewhere.
 //!
-//! `cargo xtask bench` runs all; `cargo xtask bench onion` one of them; `--json` prints one object per line.
+//! `cargo xtask bench` runs the two quick ones; `cargo xtask bench edge` and the others by name; `--json` prints one object
+//! per line.
+//!
+//! - [`onion`], [`store`]: peeling and storing, against what bounds them.
+//! - [`edge`]: a storage endpoint as clients use it, ours or any other.
+//! - [`member`]: storing while a member of the swarm is dead.
+//! - [`flood`]: honest clients among thousands of hostile connections.
+//! - [`load`], [`machine`], [`report`]: making load, looking at processes, printing.
 
+mod edge;
+mod flood;
+mod load;
+mod machine;
+mod member;
 mod onion;
 mod report;
 mod store;
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
 use report::Report;
 
+/// The project's benchmarks.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench", disable_help_subcommand = true)]
+struct Arguments {
+    /// Prints one JSON object per line
+    #[arg(long, global = true)]
+    json: bool,
+    /// Which one; onion and store if none is named
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Peeling one onion layer, against the sum of its primitives
+    Onion,
+    /// Storing over HTTPS, against what the database alone commits
+    Store,
+    /// Requests per second and latencies of an HTTPS storage endpoint
+    Edge(edge::Options),
+    /// Storing in a swarm of seven, healthy and with one member killed
+    Member(member::Options),
+    /// A node under thousands of hostile connections
+    Flood(flood::Options),
+    /// The hostile of a flood, as a process of its own
+    #[command(hide = true)]
+    Hostile(flood::Orders),
+}
+
 fn main() -> ExitCode {
-    let mut names = Vec::new();
-    let mut json = false;
-    for argument in std::env::args().skip(1) {
-        match argument.as_str() {
-            "--json" => json = true,
-            "onion" | "store" => names.push(argument),
-            other => {
-                eprintln!("error: {other:?} is no benchmark: onion and store are; --json prints objects");
-                return ExitCode::from(2);
-            }
-        }
-    }
-    let wanted = |name: &str| names.is_empty() || names.iter().any(|given| given == name);
+    let Arguments { json, what } = Arguments::parse();
     let report = Report::new(json);
     report.machine();
-    if wanted("onion") {
-        onion::measure(&report);
+    let outcome = match what {
+        None => {
+            onion::measure(&report);
+            store::measure(&report);
+            Ok(())
+        }
+        Some(What::Onion) => {
+            onion::measure(&report);
+            Ok(())
+        }
+        Some(What::Store) => {
+            store::measure(&report);
+            Ok(())
+        }
+        Some(What::Edge(options)) => edge::measure(&report, &options),
+        Some(What::Member(options)) => member::measure(&report, &options),
+        Some(What::Flood(options)) => flood::measure(&report, &options),
+        Some(What::Hostile(orders)) => flood::obey(&orders),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
-    if wanted("store") {
-        store::measure(&report);
-    }
-    ExitCode::SUCCESS
 }

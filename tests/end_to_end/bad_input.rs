@@ -61,6 +61,7 @@ fn a_busy_port_is_named_with_its_key() {
         "runtime.roles=[\"node\"]",
         &format!("staking.backend.authority={}", "0".repeat(64)),
         "gateway.operator=\"127.0.0.1:0\"",
+        "gateway.quic.listen=\"127.0.0.1:0\"",
         "transport.listen=\"127.0.0.1\"",
         "transport.port=0",
         "runtime.log.level=\"error\"",

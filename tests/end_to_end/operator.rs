@@ -1,74 +1,12 @@
 //! What the operator sees, and what a node bears.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use starling_contracts::node::ServiceNode;
-use starling_protocol::{
-    crypto::{ed25519, random_bytes},
-    swarm::SwarmId,
-};
-use starling_staking::local::{NodeListFile, next_version};
-use starling_tests::{Client, Devnet, RunningNode, insecure_client, mentions};
+use starling_protocol::swarm::SwarmId;
+use starling_tests::{Authority, Client, Devnet, RunningNode, insecure_client, mentions, starling};
 
-/// Whoever signs the node list of these tests.
-struct Authority(ed25519::SecretKey);
-
-impl Authority {
-    fn new() -> Self {
-        let mut seed = [0; 32];
-        random_bytes(&mut seed);
-        Self(ed25519::SecretKey::from_seed(seed))
-    }
-
-    fn key(&self) -> String {
-        self.0.public().to_string()
-    }
-
-    /// Puts `node` alone on the list.
-    fn list(&self, node: &RunningNode) {
-        let text = node.listening["pubkey_ed25519"].as_str().expect("a node says its key");
-        let ed25519: ed25519::PublicKey = text.parse().expect("a key");
-        let member = ServiceNode {
-            ed25519,
-            x25519: ed25519.to_x25519().expect("a node's key converts"),
-            legacy: ed25519,
-            public_ip: Ipv4Addr::LOCALHOST,
-            storage_port: node.https().port(),
-            omq_port: 0,
-            libp2p_port: 0,
-            swarm: SwarmId::UNASSIGNED,
-            version: [2, 8, 0],
-            requested_unlock_height: 0,
-        };
-        let empty = NodeListFile::new(0, [19, 6], [0; 32], Vec::new()).expect("an empty list");
-        let list = next_version(&empty, vec![member], &[], [7; 32]).expect("the node may join");
-        list.sign(&self.0).write(&node.node_list()).expect("the list can be written");
-    }
-}
-
-async fn get(node: &RunningNode, path: &str) -> (u16, String) {
-    let url = format!("http://{}{path}", node.operator());
-    let answer = insecure_client().get(url).send().await.expect("the operator's listener answers");
-    (answer.status().as_u16(), answer.text().await.expect("a text"))
-}
-
-async fn wait_until_ready(node: &RunningNode) {
-    for _ in 0..600 {
-        if get(node, "/readyz").await.0 == 200 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("not ready: {} {}", get(node, "/readyz").await.1, node.log());
-}
-
-async fn call(node: &RunningNode, method: &str, params: Value) -> (u16, String) {
-    let url = format!("https://{}/storage_rpc/v1", node.https());
-    let body = json!({ "method": method, "params": params }).to_string();
-    let answer = insecure_client().post(url).body(body).send().await.expect("the edge answers");
-    (answer.status().as_u16(), answer.text().await.expect("a text"))
-}
+const SWARM: SwarmId = SwarmId(7);
 
 /// The value of a series, `None` if there is no such line.
 fn series(metrics: &str, start: &str) -> Option<f64> {
@@ -78,20 +16,20 @@ fn series(metrics: &str, start: &str) -> Option<f64> {
 
 #[tokio::test]
 async fn readiness_tells_why_not_and_metrics_start_at_zero() {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let node = RunningNode::start(&authority.key(), &[]);
 
-    let (status, reasons) = get(&node, "/readyz").await;
+    let (status, reasons) = node.get("/readyz").await;
     assert_eq!(status, 503);
     assert!(reasons.contains("node list"), "{reasons}");
-    assert_eq!(get(&node, "/healthz").await.0, 200);
-    let (status, answer) = call(&node, "info", json!({})).await;
+    assert_eq!(node.get("/healthz").await.0, 200);
+    let (status, answer) = node.call("info", json!({})).await;
     assert_eq!(status, 503, "{answer}");
     assert!(answer.starts_with("Service node is not ready: "), "{answer}");
-    authority.list(&node);
-    wait_until_ready(&node).await;
+    authority.list(1, &[(&node, SWARM)]);
+    node.wait_until_ready().await;
 
-    let (_, metrics) = get(&node, "/metrics").await;
+    let (_, metrics) = node.get("/metrics").await;
     for start in [
         "starling_actor_restarts_total{actor=\"storage\"}",
         "starling_actor_handled_total{actor=\"relay\",message=\"enter_onion\"}",
@@ -100,24 +38,59 @@ async fn readiness_tells_why_not_and_metrics_start_at_zero() {
     ] {
         assert_eq!(series(&metrics, start), Some(0.0), "{start} in {metrics}");
     }
-    assert!(get(&node, "/version").await.1.contains(env!("CARGO_PKG_VERSION")));
+    assert!(node.get("/version").await.1.contains(env!("CARGO_PKG_VERSION")));
     assert_eq!(node.stop(), Some(0), "SIGTERM drains and ends well");
 }
 
 #[tokio::test]
-async fn a_panicking_handler_costs_its_own_request_and_nothing_else() {
-    let authority = Authority::new();
-    let node = RunningNode::start(&authority.key(), &["storage.fault_injection=true"]);
-    authority.list(&node);
-    wait_until_ready(&node).await;
-    assert_eq!(call(&node, "info", json!({})).await.0, 200);
+async fn status_tells_how_a_node_is_and_that_there_is_none() {
+    let authority = Authority::generate();
+    let node = RunningNode::start(&authority.key(), &[]);
+    authority.list(1, &[(&node, SWARM)]);
+    node.wait_until_ready().await;
+    let account = format!("05{}", "ab".repeat(32));
+    assert_eq!(
+        node.call("retrieve", json!({ "pubkey": account })).await.0,
+        401,
+        "it is counted all the same"
+    );
+    let operator = node.operator().to_string();
+    let ask = |more: &[&str]| {
+        let mut command = std::process::Command::new(starling());
+        command.args(["status", "--operator", &operator]).args(more).output().expect("starling runs")
+    };
 
-    let (status, _) = call(&node, "debug_panic", json!({})).await;
+    let (plain, json) = (ask(&[]), ask(&["--json"]));
+    assert_eq!(node.stop(), Some(0));
+    let nobody = ask(&["--json"]);
+
+    let text = String::from_utf8_lossy(&plain.stdout);
+    assert!(plain.status.success() && text.starts_with("state     ready, version "), "{text}");
+    let told: Value = serde_json::from_slice(&json.stdout).expect("one object");
+    assert_eq!((&told["ready"], &told["total_retrieve_requests"]), (&json!(true), &json!(1)), "{told}");
+    assert!(told["height"].is_u64() && told["swarm"]["members"] == 1, "{told}");
+    assert!(
+        told["actors"].as_array().is_some_and(|actors| actors.iter().all(|actor| actor["restarts"] == 0))
+    );
+    assert_eq!(nobody.status.code(), Some(4));
+    let error: Value = serde_json::from_slice(&nobody.stderr).expect("one object");
+    assert!(error["error"].as_str().is_some_and(|error| error.contains("nobody listens on")), "{error}");
+}
+
+#[tokio::test]
+async fn a_panicking_handler_costs_its_own_request_and_nothing_else() {
+    let authority = Authority::generate();
+    let node = RunningNode::start(&authority.key(), &["storage.fault_injection=true"]);
+    authority.list(1, &[(&node, SWARM)]);
+    node.wait_until_ready().await;
+    assert_eq!(node.call("info", json!({})).await.0, 200);
+
+    let (status, _) = node.call("debug_panic", json!({})).await;
 
     assert_eq!(status, 500, "the request gets an error");
     let mut answers = Vec::new();
     for _ in 0..200 {
-        let (status, _) = call(&node, "info", json!({})).await;
+        let (status, _) = node.call("info", json!({})).await;
         answers.push(status);
         if status == 200 {
             break;
@@ -125,7 +98,7 @@ async fn a_panicking_handler_costs_its_own_request_and_nothing_else() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(answers.last(), Some(&200), "the actor is back: {answers:?}");
-    let (_, metrics) = get(&node, "/metrics").await;
+    let (_, metrics) = node.get("/metrics").await;
     assert_eq!(series(&metrics, "starling_actor_restarts_total{actor=\"storage\"}"), Some(1.0));
     for neighbour in ["swarm", "relay", "staking", "gateway", "transport"] {
         let start = format!("starling_actor_restarts_total{{actor=\"{neighbour}\"}}");
@@ -135,13 +108,22 @@ async fn a_panicking_handler_costs_its_own_request_and_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_requests_against_a_mailbox_of_sixty_four_are_all_answered() {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let node = RunningNode::start(
         &authority.key(),
-        &["storage.bounds.mailbox_capacity=64", "storage.bounds.concurrency=8"],
+        &[
+            "storage.bounds.mailbox_capacity=64",
+            "storage.bounds.concurrency=8",
+            // All of them come from one address, which is not what is tested here.
+            "gateway.rate.per_second=0",
+            "gateway.connections_per_address=0",
+            // Five hundred handshakes at once take a busy machine longer than a client would get.
+            "gateway.handshake_within=\"60s\"",
+            "gateway.head_within=\"60s\"",
+        ],
     );
-    authority.list(&node);
-    wait_until_ready(&node).await;
+    authority.list(1, &[(&node, SWARM)]);
+    node.wait_until_ready().await;
     let client = insecure_client();
     let url = format!("https://{}/storage_rpc/v1", node.https());
     let before = resident_kib(node.pid());
@@ -177,7 +159,7 @@ async fn ten_thousand_requests_against_a_mailbox_of_sixty_four_are_all_answered(
     let grown = resident_kib(node.pid()).saturating_sub(before);
     println!("resident memory grew by {grown} KiB");
     assert!(grown < 300_000, "memory stays bounded, it grew by {grown} KiB");
-    assert_eq!(call(&node, "info", json!({})).await.0, 200, "and the node goes on");
+    assert_eq!(node.call("info", json!({})).await.0, 200, "and the node goes on");
 }
 
 fn resident_kib(pid: u32) -> u64 {

@@ -52,6 +52,8 @@ pub struct Node {
     pub public_ip: String,
     /// Port of its HTTPS edge.
     pub storage_port: u16,
+    /// Port of QUIC (UDP) and OxenMQ (TCP).
+    pub omq_port: u16,
     /// Multiaddress.
     pub libp2p: String,
     /// Its swarm; a number or its text.

@@ -11,19 +11,23 @@ use rustls::{
 
 /// A client that takes any certificate, as every client of the network does.
 pub fn insecure_client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(insecure_tls())
+        .no_proxy()
+        .build()
+        .expect("the configuration is complete")
+}
+
+/// The TLS of such a client, for those who speak HTTP by themselves.
+pub fn insecure_tls() -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Arc::new(AnyCertificate(Arc::clone(&provider)));
-    let config = ClientConfig::builder_with_provider(provider)
+    ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring speaks TLS 1.2 and 1.3")
         .dangerous()
         .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(config)
-        .no_proxy()
-        .build()
-        .expect("the configuration is complete")
+        .with_no_client_auth()
 }
 
 #[derive(Debug)]

@@ -5,12 +5,14 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use starling_protocol::crypto::ed25519;
 use tempfile::TempDir;
 
-use crate::{binary::starling, process::signal};
+use crate::{binary::starling, https::insecure_client, process::signal};
 
 /// A running `starling run` with the node role, on loopback, with ports that the system chose. Killed when dropped.
 pub struct RunningNode {
@@ -33,6 +35,8 @@ impl RunningNode {
             "runtime.roles=[\"node\"]".to_owned(),
             "gateway.https=\"127.0.0.1:0\"".to_owned(),
             "gateway.operator=\"127.0.0.1:0\"".to_owned(),
+            "gateway.quic.listen=\"127.0.0.1:0\"".to_owned(),
+            "gateway.omq.listen=\"127.0.0.1:0\"".to_owned(),
             "transport.listen=\"127.0.0.1\"".to_owned(),
             "transport.port=0".to_owned(),
             format!("staking.backend={backend}"),
@@ -82,9 +86,57 @@ impl RunningNode {
         self.address("https")
     }
 
+    /// The QUIC door.
+    pub fn quic(&self) -> SocketAddr {
+        self.address("quic")
+    }
+
     /// The operator's listener.
     pub fn operator(&self) -> SocketAddr {
         self.address("operator")
+    }
+
+    /// The OxenMQ door.
+    pub fn omq(&self) -> SocketAddr {
+        self.address("omq")
+    }
+
+    /// The port of libp2p.
+    pub fn libp2p_port(&self) -> u16 {
+        let port = self.listening["libp2p"]["port"].as_u64().expect("a node listens for peers");
+        u16::try_from(port).expect("a port has 16 bits")
+    }
+
+    /// The key that names it.
+    pub fn key(&self) -> ed25519::PublicKey {
+        let text = self.listening["pubkey_ed25519"].as_str().expect("a node says its key");
+        text.parse().expect("a key")
+    }
+
+    /// What its operator's listener answers to a GET: status and text.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let url = format!("http://{}{path}", self.operator());
+        let answer = insecure_client().get(url).send().await.expect("the operator's listener answers");
+        (answer.status().as_u16(), answer.text().await.expect("a text"))
+    }
+
+    /// Waits until it serves.
+    pub async fn wait_until_ready(&self) {
+        for _ in 0..600 {
+            if self.get("/readyz").await.0 == 200 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not ready: {} {}", self.get("/readyz").await.1, self.log());
+    }
+
+    /// What its HTTPS edge answers to a storage request: status and text.
+    pub async fn call(&self, method: &str, params: Value) -> (u16, String) {
+        let url = format!("https://{}/storage_rpc/v1", self.https());
+        let body = json!({ "method": method, "params": params }).to_string();
+        let answer = insecure_client().post(url).body(body).send().await.expect("the edge answers");
+        (answer.status().as_u16(), answer.text().await.expect("a text"))
     }
 
     fn address(&self, key: &str) -> SocketAddr {

@@ -1,6 +1,11 @@
 //! The second implementation of the client, in Python.
 
-use std::{path::PathBuf, process::Command, sync::OnceLock};
+use std::{
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::OnceLock,
+};
 
 use serde_json::Value;
 
@@ -37,17 +42,64 @@ impl Python {
 
     #[track_caller]
     fn run(&self, arguments: &[&str]) -> Value {
-        let script = repository().join("tests/interop/client.py");
-        let output = Command::new(interpreter())
-            .arg(script)
-            .args(["--cipher", self.cipher])
-            .args(arguments)
-            .output()
-            .expect("python can be started");
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "client.py {arguments:?} failed: {errors}");
-        serde_json::from_slice(&output.stdout).expect("client.py prints JSON")
+        let arguments = [&["--cipher", self.cipher], arguments].concat();
+        run_python("client.py", &arguments)
     }
+}
+
+/// Runs a script of `interop` to its end; what it printed, as JSON.
+#[track_caller]
+pub fn run_python(script: &str, arguments: &[&str]) -> Value {
+    let output = python_script(script).args(arguments).output().expect("python can be started");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script} {arguments:?} failed: {errors}");
+    serde_json::from_slice(&output.stdout).expect("the script prints JSON")
+}
+
+/// A script of `interop` that goes on telling; killed when dropped.
+pub struct PythonProcess {
+    process: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl PythonProcess {
+    /// Starts it.
+    pub fn start(script: &str, arguments: &[&str]) -> Self {
+        let mut command = python_script(script);
+        let mut process =
+            command.args(arguments).stdout(Stdio::piped()).spawn().expect("python can be started");
+        let output = BufReader::new(process.stdout.take().expect("stdout is piped"));
+        Self { process, output }
+    }
+
+    /// The next line that it prints, as JSON. The scripts give up by themselves when what they wait for does not come.
+    #[track_caller]
+    pub fn line(&mut self) -> Value {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("output is text");
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("the script printed {line:?} instead of JSON"))
+    }
+
+    /// Waits for its end, which has to be a good one.
+    #[track_caller]
+    pub fn finish(mut self) {
+        assert!(self.process.wait().expect("a child can be waited for").success(), "the script failed");
+    }
+}
+
+impl Drop for PythonProcess {
+    fn drop(&mut self) {
+        // It has mostly ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A command that runs a script of `interop`, with what it stands on.
+fn python_script(name: &str) -> Command {
+    let mut command = Command::new(interpreter());
+    command.arg(repository().join("tests/interop").join(name));
+    command
 }
 
 /// The interpreter of a virtual environment under `target`, made once with the packages that the script needs.

@@ -1,6 +1,6 @@
 //! The actor: opens the doors at the start, tells where they are, and closes them at the end.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use actix_web::{
     App, HttpServer,
@@ -14,8 +14,8 @@ use starling_protocol::crypto::ed25519;
 use tracing::{error, info};
 
 use crate::{
-    certificate, config::Config, edge::Edge, error::Error, intake, listener::Listener, metrics,
-    operator::Desk,
+    admission::Admission, certificate, config::Config, edge::Edge, error::Error, intake, listener::Listener,
+    metrics, operator::Desk,
 };
 
 /// What the gateway is told by the program rather than by the operator.
@@ -27,6 +27,8 @@ pub struct Options {
     pub render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// This program's own version.
     pub version: &'static str,
+    /// How often clients may ask, over all doors.
+    pub admission: Arc<Admission>,
     /// Where certificate and key lie.
     pub data_dir: PathBuf,
 }
@@ -101,11 +103,17 @@ impl Gateway {
         let mut https = None;
         if let Some(face) = &options.node {
             let tls = tls(options, ctx).await?;
-            let (edge, address) = edge(config, face, tls, &doors.listeners, ctx)?;
+            let admission = Arc::clone(&options.admission);
+            let (edge, address) = edge(config, face, Arc::clone(&admission), tls, &doors.listeners, ctx)?;
+            let clock = Arc::clone(ctx.clock());
+            ctx.every(SWEEP_EVERY, move || {
+                admission.sweep(clock.elapsed());
+                done(())
+            });
             doors.run("https", edge, ctx);
             https = Some(address);
         }
-        let listening = Listening { https, operator: Some(operator) };
+        let listening = Listening { https, operator: Some(operator), quic: None, omq: None };
         info!(
             https_port = listening.https.map(|address| address.port()),
             operator_port = operator.port(),
@@ -143,16 +151,20 @@ fn operator(
 fn edge(
     config: &Config,
     face: &NodeFace,
+    admission: Arc<Admission>,
     tls: ServerConfig,
     listeners: &Listeners,
     ctx: &Context,
 ) -> Result<(Server, SocketAddr), Error> {
     let (listener, address) = listeners.https.open()?;
-    let edge = Data::new(Edge::new(config, face, ctx));
+    let edge = Data::new(Edge::new(config, face, admission, ctx));
     let server =
         intake::server(config, listener, tls, edge, Arc::clone(ctx.clock())).map_err(Error::Server)?;
     Ok((server, address))
 }
+
+/// How often callers who have been quiet are forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// The operator, their browser and their Prometheus; no more are expected.
 const OPERATOR_CONNECTIONS: usize = 64;

@@ -4,7 +4,9 @@ use std::{net::SocketAddr, time::Duration};
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
-use starling_kernel::{Bounds, config::Note};
+use starling_kernel::{Bounds, RateLimit, config::Note};
+
+use crate::{omq, quic};
 
 /// The `[gateway]` section. All of it counts from the next start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,10 +20,12 @@ pub struct Config {
     pub operator_beyond_loopback: bool,
     /// Threads for HTTP and TLS; 0 means one per core.
     pub workers: usize,
-    /// Open connections to the HTTPS API, all threads together; more wait to be accepted.
+    /// Open connections to the HTTPS API, all threads together; more are closed at once.
     pub max_connections: usize,
-    /// What request bodies may take in memory together; beyond it callers are told to come back.
-    pub body_memory: ByteSize,
+    /// Open connections of one IPv4 address, or one IPv6 /64; never more than a quarter of those that are left. 0 switches both bounds off.
+    pub connections_per_address: usize,
+    /// What bodies and answers may take in memory together; beyond it callers are told to come back.
+    pub memory: ByteSize,
     /// How long a TLS handshake may take.
     #[serde(with = "humantime_serde")]
     pub handshake_within: Duration,
@@ -31,12 +35,24 @@ pub struct Config {
     /// How long a client may take to send a request's body.
     #[serde(with = "humantime_serde")]
     pub body_within: Duration,
+    /// How long 16 KiB of a body, or of an answer that is being read, may take; a connection that is slower is closed.
+    #[serde(with = "humantime_serde")]
+    pub stall_within: Duration,
     /// How long an idle connection is kept open.
     #[serde(with = "humantime_serde")]
     pub keep_alive: Duration,
+    /// How often one IPv4 address, or one IPv6 /64, may ask; onion requests are not counted.
+    pub rate: RateLimit,
+    /// `[gateway.quic]`: the QUIC door.
+    pub quic: quic::Config,
+    /// `[gateway.omq]`: the OxenMQ door.
+    pub omq: omq::Config,
     /// Mailbox, deadlines and restarts.
     pub bounds: Bounds,
 }
+
+/// One caller gets a fifth, and that has to be enough for a body and its answer.
+const LEAST_MEMORY: ByteSize = ByteSize::mib(128);
 
 impl Config {
     /// What the keys mean, for the example file.
@@ -44,7 +60,7 @@ impl Config {
         Note::new("https", "Where a node serves the network's HTTPS API. Port 0 lets the system choose."),
         Note::new(
             "operator",
-            "Where /healthz, /readyz, /metrics, /version and /actors are served, plain HTTP. Port 0 lets the system choose.",
+            "Where /healthz, /readyz, /metrics, /version, /actors and /stats are served, plain HTTP. Port 0 lets the system choose.",
         ),
         Note::new(
             "operator_beyond_loopback",
@@ -53,15 +69,23 @@ impl Config {
         Note::new("workers", "Threads for HTTP and TLS; 0 means one per core."),
         Note::new(
             "max_connections",
-            "Open connections to the HTTPS API, all threads together; more wait to be accepted.",
+            "Open connections to the HTTPS API, all threads together; more are closed at once.",
         ),
         Note::new(
-            "body_memory",
-            "What request bodies may take in memory together; beyond it callers are told to come back.",
+            "connections_per_address",
+            "Open connections of one IPv4 address, or one IPv6 /64; never more than a quarter of those that are left. 0 switches both bounds off.",
+        ),
+        Note::new(
+            "memory",
+            "What bodies and answers may take in memory together; beyond it callers are told to come back.",
         ),
         Note::new("handshake_within", "How long a TLS handshake may take."),
         Note::new("head_within", "How long a client may take to send a request's head."),
         Note::new("body_within", "How long a client may take to send a request's body."),
+        Note::new(
+            "stall_within",
+            "How long 16 KiB of a body, or of an answer that is being read, may take; a connection that is slower is closed.",
+        ),
         Note::new("keep_alive", "How long an idle connection is kept open."),
     ];
 
@@ -80,13 +104,26 @@ impl Config {
         if self.max_connections == 0 {
             return Err("gateway.max_connections is 0; at least 1 is needed".to_owned());
         }
-        if self.body_memory.as_u64() < crate::edge::MAX_BODY as u64 {
+        if self.memory.as_u64() < LEAST_MEMORY.as_u64() {
             return Err(format!(
-                "gateway.body_memory is {}; at least one body of the longest kind, 10 MiB, has to fit",
-                self.body_memory,
+                "gateway.memory is {}; at least {LEAST_MEMORY} is needed: nobody gets more than a fifth of it, and a body \
+                 and its answer may have 10 MiB each",
+                self.memory,
             ));
         }
-        Ok(())
+        let durations = [
+            ("handshake_within", self.handshake_within),
+            ("head_within", self.head_within),
+            ("body_within", self.body_within),
+            ("stall_within", self.stall_within),
+            ("keep_alive", self.keep_alive),
+        ];
+        if let Some((key, _)) = durations.iter().find(|(_, duration)| duration.is_zero()) {
+            return Err(format!("gateway.{key} is 0; expected a duration such as \"5s\""));
+        }
+        self.quic.validate()?;
+        self.omq.validate()?;
+        self.rate.validate("gateway.rate")
     }
 }
 
@@ -98,11 +135,16 @@ impl Default for Config {
             operator_beyond_loopback: false,
             workers: 0,
             max_connections: 20_000,
-            body_memory: ByteSize::mib(256),
+            connections_per_address: 512,
+            memory: ByteSize::mib(256),
             handshake_within: Duration::from_secs(5),
             head_within: Duration::from_secs(5),
             body_within: Duration::from_secs(60),
+            stall_within: Duration::from_secs(10),
             keep_alive: Duration::from_secs(60),
+            rate: RateLimit::default(),
+            quic: quic::Config::default(),
+            omq: omq::Config::default(),
             bounds: Bounds::default(),
         }
     }
@@ -121,11 +163,13 @@ mod tests {
     #[test]
     fn the_defaults_are_valid_and_every_key_has_a_note() {
         let config = Config::default();
-        let notes = starling_kernel::config::Notes::new().section("", "", Config::NOTES).section(
-            "bounds",
-            "",
-            Bounds::NOTES,
-        );
+        let notes = starling_kernel::config::Notes::new()
+            .section("", "", Config::NOTES)
+            .section("rate", "", RateLimit::NOTES)
+            .section("quic", "", quic::Config::NOTES)
+            .section("quic.bounds", "", Bounds::NOTES)
+            .section("omq", "", omq::Config::NOTES)
+            .section("bounds", "", Bounds::NOTES);
 
         assert_eq!(config.validate(), Ok(()));
         let example = notes.example(&config).expect("every key has a note");
@@ -137,7 +181,10 @@ mod tests {
         let open = SocketAddr::from(([0, 0, 0, 0], 9000));
         refused(Config { operator: open, ..Config::default() }, "gateway.operator");
         refused(Config { max_connections: 0, ..Config::default() }, "gateway.max_connections");
-        refused(Config { body_memory: ByteSize::mib(1), ..Config::default() }, "gateway.body_memory");
+        refused(Config { memory: ByteSize::mib(32), ..Config::default() }, "gateway.memory");
+        refused(Config { stall_within: Duration::ZERO, ..Config::default() }, "gateway.stall_within");
+        let rate = RateLimit { burst: 0, ..RateLimit::default() };
+        refused(Config { rate, ..Config::default() }, "gateway.rate.burst");
         let allowed = Config { operator: open, operator_beyond_loopback: true, ..Config::default() };
         assert_eq!(allowed.validate(), Ok(()));
     }

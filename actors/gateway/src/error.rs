@@ -32,6 +32,9 @@ pub(crate) enum Error {
     /// The pool for such work is gone.
     #[error("the certificate could not be made on the cpu pool")]
     Pool(#[source] starling_kernel::PoolError),
+    /// TLS for QUIC could not be set up.
+    #[error("tls for quic could not be set up")]
+    QuicTls(#[source] rustls::Error),
     /// The HTTP server did not start.
     #[error("the http server did not start")]
     Server(#[source] io::Error),
@@ -44,7 +47,7 @@ impl From<Error> for Fault {
             Error::Listen { .. } | Error::File { .. } | Error::NotPem { .. } | Error::KeyMissing { .. } => {
                 Self::new(text)
             }
-            Error::Tls(source) => Self::caused_by(text, source),
+            Error::Tls(source) | Error::QuicTls(source) => Self::caused_by(text, source),
             Error::Certificate(source) => Self::caused_by(text, source),
             Error::Pool(source) => Self::caused_by(text, source),
             Error::Server(source) => Self::caused_by(text, source),

@@ -1,21 +1,22 @@
-//! The doors of a node: the network's HTTPS API, and the operator's listener.
-//!
-//! It holds no logic of its own: it decodes, asks an actor, encodes. What it says to clients, byte by byte, is
-//! storage-rpc §1.1 and §8.
-//!
-//! - [`Gateway`], [`spec`]: the actor, started from a [`Config`] and [`Options`].
-//! - [`seed`]: the node list as seed nodes answer it, usable without an actor.
+#![doc = include_str!("../README.md")]
 
 mod actor;
+mod admission;
 mod certificate;
 mod config;
 mod edge;
 mod error;
 mod intake;
 mod listener;
+mod memory;
 mod metrics;
+pub mod omq;
 mod operator;
+pub mod quic;
 pub mod seed;
+mod shares;
+mod statistics;
 
 pub use actor::{Gateway, NodeFace, Options, spec};
+pub use admission::Admission;
 pub use config::Config;

@@ -12,6 +12,9 @@ use crate::error::Error;
 /// Connections that the system may hold back for us until they are accepted.
 const BACKLOG: u32 = 4096;
 
+/// What the system buffers of an answer for a client that does not read; by itself it would go up to several megabytes for each.
+const SEND_BUFFER: u32 = 256 << 10;
+
 /// A listening socket, bound at the first use.
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -53,6 +56,7 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A restarted process must not wait for the old one's connections to fade.
     socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)?.into_std()
 }

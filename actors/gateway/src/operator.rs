@@ -9,24 +9,35 @@ use actix_web::{
 };
 use futures::FutureExt as _;
 use serde_json::{Value, json};
-use starling_kernel::{Context, Health};
+use starling_kernel::{Context, Health, done};
 use tracing::error;
 
-use crate::actor::Options;
+use crate::{
+    actor::Options,
+    statistics::{SAMPLE_EVERY, Statistics},
+};
 
 /// What the operator's endpoints are told from.
 pub(crate) struct Desk {
     health: Health,
     render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     version: &'static str,
+    statistics: Arc<Statistics>,
 }
 
 impl Desk {
     pub(crate) fn new(options: &Options, ctx: &Context) -> Self {
+        let statistics = Arc::new(Statistics::new(options, ctx));
+        let sampled = Arc::clone(&statistics);
+        ctx.every(SAMPLE_EVERY, move || {
+            sampled.sample();
+            done(())
+        });
         Self {
             health: ctx.environment().health.clone(),
             render_metrics: Arc::clone(&options.render_metrics),
             version: options.version,
+            statistics,
         }
     }
 
@@ -50,9 +61,10 @@ impl Desk {
                 let actors = serde_json::to_value(self.health.observe().await).unwrap_or_default();
                 object(StatusCode::OK, &actors)
             }
+            ("GET" | "HEAD", "/stats") => object(StatusCode::OK, &self.statistics.tell().await),
             _ => text(
                 StatusCode::NOT_FOUND,
-                "not found; there are /healthz, /readyz, /metrics, /version and /actors\n".to_owned(),
+                "not found; there are /healthz, /readyz, /metrics, /version, /actors and /stats\n".to_owned(),
             ),
         }
     }

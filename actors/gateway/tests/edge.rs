@@ -2,6 +2,14 @@
 
 #[path = "edge/house.rs"]
 mod house;
+#[path = "edge/odd_http.rs"]
+mod odd_http;
+#[path = "edge/raw.rs"]
+mod raw;
+#[path = "edge/shares.rs"]
+mod shares;
+#[path = "edge/slow.rs"]
+mod slow;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -10,12 +18,16 @@ use house::{House, ONION_FAULT, text};
 use reqwest::{Client, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use starling_contracts::gateway::ListenAddresses;
-use starling_gateway::{Config, NodeFace, Options, spec};
-use starling_kernel::Kernel;
+use starling_gateway::{Admission, Config, NodeFace, Options, spec};
+use starling_kernel::{Kernel, RateLimit};
 use starling_protocol::crypto::ed25519;
 
 async fn post(house: &House, path: &str, body: impl Into<reqwest::Body>) -> reqwest::Response {
     house.client.post(house.https(path)).body(body).send().await.expect("an answer")
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.expect("the work ends")
 }
 
 #[track_caller]
@@ -209,6 +221,24 @@ async fn the_operator_sees_readiness_metrics_version_and_actors() {
         actors.as_array().unwrap().iter().map(|actor| actor["name"].as_str().unwrap()).collect();
     assert_eq!((status, names), (200, vec!["gateway", "storage", "relay", "ledger"]));
     assert_eq!(get("/storage_rpc/v1").await.0, 404);
+    let (status, stats) = get("/stats").await;
+    let stats: Value = serde_json::from_str(&stats).unwrap();
+    assert_eq!(status, 200);
+    for (name, expected) in [
+        ("version", json!("0.0.1-test")),
+        ("compatible_version", json!("2.8.0")),
+        ("ready", json!(true)),
+        ("height", json!(42)),
+        ("nodes", json!(1)),
+        ("swarm", json!({ "id": "0000000000000001", "members": 1 })),
+        ("total_store_requests", Value::Null),
+        ("accounts", json!(7)),
+        ("total_stored", json!(99)),
+    ] {
+        assert_eq!(stats[name], expected, "{name} in {stats}");
+    }
+    assert!(stats["ports"]["https"].as_u64().is_some_and(|port| port != 0));
+    assert_eq!(stats["actors"].as_array().map(Vec::len), Some(4));
 
     house.close().await;
 }
@@ -265,6 +295,7 @@ async fn more_than_the_storage_takes_is_told_to_come_back_and_none_is_left_hangi
 fn options(node: bool, data_dir: &std::path::Path) -> Options {
     Options {
         node: node.then_some(NodeFace { legacy: ed25519::PublicKey([9; 32]), version: [2, 8, 0] }),
+        admission: Arc::new(Admission::new(RateLimit::default())),
         render_metrics: Arc::new(|| panic!("the recorder is broken")),
         version: "0.0.1-test",
         data_dir: data_dir.to_owned(),

@@ -154,6 +154,7 @@ mod tests {
         use starling_kernel::{Bounds, config::Notes};
         let notes = Notes::new()
             .section("relay", "", RelayConfig::NOTES)
+            .section("relay.web", "", crate::relay::WebConfig::NOTES)
             .section("relay.bounds", "", Bounds::NOTES)
             .section("paths", "", PathsConfig::NOTES)
             .section("paths.bounds", "", Bounds::NOTES);

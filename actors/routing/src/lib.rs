@@ -10,4 +10,4 @@ pub mod relay;
 
 pub use config::{Config, FirstHop, Network, Seed};
 pub use paths::PathsConfig;
-pub use relay::RelayConfig;
+pub use relay::{RelayConfig, WebConfig};

@@ -3,10 +3,14 @@
 //! Every node is a kernel of its own with a real relay; storage gives the recorded answers, and a stand-in for the transport
 //! carries requests from kernel to kernel.
 
+#[path = "relay/fairness.rs"]
+mod fairness;
 #[path = "relay/recorded.rs"]
 mod recorded;
 #[path = "relay/town.rs"]
 mod town;
+#[path = "relay/web.rs"]
+mod web;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +20,7 @@ use recorded::{Case, cases, seed_of};
 use starling_contracts::{
     routing::{OnionAnswer, RelayOnion},
     storage::{self, Answer, Body},
-    transport,
+    transport::{self, WebHost},
 };
 use starling_kernel::CallError;
 use starling_protocol::{
@@ -35,14 +39,29 @@ use town::{Letter, Town};
 async fn recorded_requests_are_answered_as_the_reference_answered_them() {
     let cases = cases();
     assert!(!cases.is_empty());
-    let town = Town::build(recorded::seeds()).await;
+    // The recorded web server listened on loopback.
+    let town = Town::build_with(recorded::seeds(), |config| config.web.private_addresses = true).await;
+    let mut n_web = 0;
 
     for case in &cases {
-        let Case { name, guard, body, .. } = case;
+        let Case { name, guard, body, web_server, .. } = case;
         town.storage.say(case.inner_answer());
+        if let Some(server) = web_server {
+            town.post.web_says(Ok(server.answer.clone()));
+        }
         let answer = town.enter(guard, body.clone()).await;
         case.check(&answer, name);
+        let posted = town.post.posted();
+        assert_eq!(posted.len(), usize::from(web_server.is_some()), "{name}");
+        if let (Some(server), [post]) = (web_server, posted.as_slice()) {
+            n_web += 1;
+            let WebHost::Address(address) = &post.host else { panic!("{name}: it was an address") };
+            assert_eq!(format!("{address}:{}", post.port), server.host, "{name}");
+            assert_eq!((post.target.as_str(), post.tls), (server.path.as_str(), false), "{name}");
+            assert_eq!(post.body, server.body, "{name}: the whole layer");
+        }
     }
+    assert_eq!(n_web, 1, "one of the recorded exchanges is with a web server");
 
     town.stop().await;
 }
@@ -116,6 +135,60 @@ async fn three_hops_carry_a_request_there_and_its_answer_back_with_every_cipher(
         assert_eq!(town.storage.heard(), "question");
         let expected = (421, ReplyBody::Json(serde_json::json!({ "snodes": [] })));
         assert_eq!(opened(&answer, &built.reply_key), expected, "{cipher}");
+    }
+
+    town.stop().await;
+}
+
+#[actix_rt::test]
+async fn every_layer_may_have_a_cipher_of_its_own() {
+    let town = town(3).await;
+    let all = [Cipher::XChaCha20, Cipher::AesGcm, Cipher::AesCbc];
+    let path = [hop(1), hop(2)];
+    let destination = Destination::ServiceNode(hop(3), "question".to_owned());
+    town.storage.say(Ok(Answer { status: 200, body: Body::Text("here".to_owned()) }));
+
+    for first in all {
+        for second in all {
+            for third in all {
+                let ciphers = [first, second, third];
+                let options = Options {
+                    ciphers: Ciphers::Each(&ciphers),
+                    explicit_enc_type: true,
+                    control: r#"{"headers":""}"#,
+                };
+                let built =
+                    build_with(&path, &destination, &options, &mut random()).expect("it can be built");
+                let answer = town.enter(&key(1), built.post_body).await;
+                assert_eq!(opened(&answer, &built.reply_key), text(200, "here"), "{ciphers:?}");
+            }
+        }
+    }
+
+    town.stop().await;
+}
+
+#[actix_rt::test]
+async fn a_destination_answers_in_each_of_the_four_forms() {
+    let town = town(2).await;
+    let object = serde_json::json!({ "t": 1 });
+    town.storage.say(Ok(Answer { status: 200, body: Body::Json(object.clone()) }));
+
+    for (json, base64) in [(false, true), (false, false), (true, true), (true, false)] {
+        let control = format!(r#"{{"headers":"","json":{json},"base64":{base64}}}"#);
+        let options =
+            Options { ciphers: Ciphers::Same(Cipher::AesGcm), explicit_enc_type: false, control: &control };
+        let destination = Destination::ServiceNode(hop(2), "question".to_owned());
+        let built = build_with(&[hop(1)], &destination, &options, &mut random()).expect("it can be built");
+
+        let answer = town.enter(&key(1), built.post_body).await;
+
+        let is_base64 = answer.body.iter().all(|c| c.is_ascii_alphanumeric() || b"+/=".contains(c));
+        assert_eq!(is_base64, base64, "{control}");
+        let plaintext = built.reply_key.open(&answer.body).expect("it is sealed for us");
+        let expected =
+            if json { r#"{"body":{"t":1},"status":200}"# } else { r#"{"body":"{\"t\":1}","status":200}"# };
+        assert_eq!(String::from_utf8(plaintext).expect("a text"), expected, "{control}");
     }
 
     town.stop().await;
@@ -278,32 +351,6 @@ fn unwrap_once(built: &Built, first: u8) -> Vec<u8> {
 }
 
 #[actix_rt::test]
-async fn web_servers_are_refused_and_bad_targets_under_seal() {
-    let town = town(1).await;
-    let ask = |target: &str| {
-        let server = Server {
-            host: "files.example".to_owned(),
-            target: target.to_owned(),
-            protocol: Some(Protocol::Https),
-            port: None,
-            x25519: hop(7).x25519,
-            payload: b"sealed for the server".to_vec(),
-        };
-        build(&[1], &Destination::Server(server), Cipher::AesGcm)
-    };
-
-    let answer = town.enter(&key(1), ask("/oxen/v4/lsrpc").post_body).await;
-    assert_eq!(plain(&answer), (502, "This service node does not relay to web servers"));
-    for target in ["/evil", "/loki/v3/lsrpc?x", "/oxen/v4"] {
-        let answer = town.enter(&key(1), ask(target).post_body).await;
-        assert_eq!(answer.status, 200, "{target}: it is sealed for the client, with the key of the hop");
-        assert!(plain(&answer).1.chars().all(|c| c.is_ascii_alphanumeric() || "+/=".contains(c)));
-    }
-
-    town.stop().await;
-}
-
-#[actix_rt::test]
 async fn what_the_storage_cannot_do_is_told_under_seal() {
     let town = town(2).await;
     let failures = [
@@ -345,6 +392,27 @@ async fn failures_of_the_next_hop_get_the_texts_that_clients_know() {
     assert_eq!(plain(&answer), (502, unknown.as_str()));
     let answer = town.enter(&key(1), to_node(&[1, 2], 7).post_body).await;
     assert_eq!(plain(&answer), (502, unknown.as_str()), "the guard passes it on as it is");
+
+    town.stop().await;
+}
+
+#[actix_rt::test]
+async fn a_next_node_whose_connection_broke_is_late_if_it_is_there_and_unreachable_if_not() {
+    let town = town(2).await;
+    let broken = || transport::Error::Broken("the connection was closed".to_owned());
+    let unreachable = format!("Next node is currently unreachable: {}", key(2));
+
+    town.post.drop_next(broken());
+    town.post.answer_next(b"ping");
+    let answer = town.enter(&key(1), to_node(&[1], 2).post_body).await;
+    assert_eq!(plain(&answer), (504, "Request time out"));
+    let asked = town.post.last();
+    assert_eq!((asked.protocol, asked.body.as_ref()), (transport::Protocol::Ping, &b"ping"[..]));
+
+    town.post.drop_next(broken());
+    town.post.drop_next(transport::Error::Unreachable("refused".to_owned()));
+    let answer = town.enter(&key(1), to_node(&[1], 2).post_body).await;
+    assert_eq!(plain(&answer), (502, unreachable.as_str()));
 
     town.stop().await;
 }
@@ -414,8 +482,11 @@ async fn more_than_the_backlog_to_one_node_is_refused_and_the_rest_answered() {
 
 #[actix_rt::test]
 async fn hops_are_given_the_deadline_of_the_config() {
-    let town =
-        Town::build_with(vec![[1; 32], [2; 32]], |config| config.hop_within = Duration::from_secs(7)).await;
+    let town = Town::build_with(vec![[1; 32], [2; 32]], |config| {
+        config.hop_within = Duration::from_secs(7);
+        config.web.answer_within = Duration::from_secs(6);
+    })
+    .await;
 
     town.post.drop_next(transport::Error::TimedOut { within_ms: 7000 });
     let answer = town.enter(&key(1), to_node(&[1], 2).post_body).await;

@@ -5,13 +5,14 @@ use std::{path::PathBuf, rc::Rc, sync::Arc};
 use serde_json::json;
 use starling_contracts::{
     staking::{CurrentNodeList, NodeListChanged},
-    storage::{Answer, Error, ServeRpc},
+    storage::{Answer, Error, Figures, ServeMethod, ServeRpc, Statistics},
 };
 use starling_kernel::{Actor, CallError, Context, Fault, Handler, Spec, Task, done, task};
 use starling_protocol::crypto::ed25519;
 use tracing::debug;
 
 use crate::{
+    announce::announce,
     config::Config,
     mend::mend,
     metrics,
@@ -49,6 +50,8 @@ pub fn specs(
         Spec::new(move |ctx| start(config.clone(), Arc::clone(&node_key), file.clone(), open.clone(), ctx))
             .bounds(bounds)
             .serves::<ServeRpc>()
+            .serves::<ServeMethod>()
+            .serves::<Statistics>()
             .subscribes::<NodeListChanged>()
             .needs("staking")
             .needs("swarm")
@@ -66,12 +69,14 @@ async fn start(
     config.validate().map_err(Fault::new)?;
     metrics::register();
     let store = open.get(&config, file, &ctx).await?;
-    let server = Rc::new(Server::new(ctx.clone(), store, key, config.fault_injection));
+    let server = Rc::new(Server::new(ctx.clone(), store, key, &config));
     match ctx.recipient::<CurrentNodeList>().ask(CurrentNodeList).await {
         Ok(list) => server.follow(list),
         Err(error) => debug!(%error, "no node list at the start"),
     }
+    metrics::capacity(config.capacity.as_u64());
     server.tell_readiness();
+    ctx.spawn(announce(server.store().news(), ctx.clone()));
     let told = Rc::clone(&server);
     ctx.spawn(mend(server.store().clone(), ctx.clone(), move || told.tell_readiness()));
     let sweeping = Rc::clone(&server);
@@ -110,6 +115,23 @@ impl Actor for Storage {
 impl Handler<ServeRpc> for Storage {
     fn handle(&mut self, ServeRpc { envelope }: ServeRpc, _: &Context) -> Task<Result<Answer, Error>> {
         task(Rc::clone(&self.server).rpc(envelope))
+    }
+}
+
+impl Handler<ServeMethod> for Storage {
+    fn handle(
+        &mut self,
+        ServeMethod { method, params }: ServeMethod,
+        _: &Context,
+    ) -> Task<Result<Answer, Error>> {
+        task(Rc::clone(&self.server).call(method, params))
+    }
+}
+
+impl Handler<Statistics> for Storage {
+    fn handle(&mut self, _: Statistics, _: &Context) -> Task<Result<Figures, Error>> {
+        let server = Rc::clone(&self.server);
+        task(async move { server.figures().await })
     }
 }
 

@@ -1,17 +1,96 @@
-//! Bodies that several methods share (storage-rpc §2, §4.10, §4.12).
+//! Answers before it is known in which encoding they go out, and bodies that several methods share (storage-rpc §2, §4.10, §4.12).
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value as Json, json};
+use bytes::Bytes;
 use starling_contracts::{
     node::{COMPATIBLE_VERSION, ServiceNode},
     storage::{Answer, Body, Error},
     swarm::SwarmView,
 };
 use starling_kernel::CallError;
-use starling_protocol::{crypto::ed25519, swarm::SwarmId};
+use starling_protocol::{
+    storage::{
+        request::Encoding,
+        response::{Fields, ReplyValue, SwarmMember, SwarmReply},
+    },
+    swarm::SwarmId,
+};
 
 use crate::check::Refusal;
+
+/// A status and a body.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Composed {
+    pub(crate) status: u16,
+    pub(crate) content: Content,
+}
+
+/// A body, the same for both encodings.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Content {
+    Fields(Fields),
+    Text(Cow<'static, str>),
+    Binary(Bytes),
+}
+
+impl Composed {
+    pub(crate) fn text(status: u16, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, content: Content::Text(text.into()) }
+    }
+
+    pub(crate) fn fields(status: u16, fields: Fields) -> Self {
+        Self { status, content: Content::Fields(fields) }
+    }
+
+    /// About how many bytes it has on the wire.
+    pub(crate) fn weight(&self) -> usize {
+        match &self.content {
+            Content::Fields(fields) => fields.iter().map(|(name, value)| name.len() + value.weight()).sum(),
+            Content::Text(text) => text.len(),
+            Content::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// Gives it the form of a request: an object is JSON or bencode, a text is the same in both.
+    pub(crate) fn render(self, encoding: Encoding) -> Answer {
+        let body = match (self.content, encoding) {
+            (Content::Fields(fields), Encoding::Json) => Body::Json(ReplyValue::Object(fields).into_json()),
+            (Content::Fields(fields), Encoding::Bencode) => {
+                Body::Bencode(ReplyValue::Object(fields).into_bencode().encode().into())
+            }
+            (Content::Text(text), _) => Body::Text(text.into_owned()),
+            (Content::Binary(bytes), _) => Body::Binary(bytes),
+        };
+        Answer { status: self.status, body }
+    }
+
+    /// Its place inside the answer to a `batch` or an `ifelse`.
+    pub(crate) fn into_part(self) -> ReplyValue {
+        let body = match self.content {
+            Content::Fields(fields) => ReplyValue::Object(fields),
+            Content::Text(text) => ReplyValue::Text(text.into_owned()),
+            // Base64 here in both encodings (storage-rpc §4.14).
+            Content::Binary(bytes) => ReplyValue::Json(ReplyValue::Binary(bytes.to_vec()).into_json()),
+        };
+        ReplyValue::object([("code", i64::from(self.status).into()), ("body", body)])
+    }
+
+    /// The text that another member is given as the reason of a refusal.
+    pub(crate) fn into_reason(self) -> String {
+        match self.content {
+            Content::Fields(fields) => ReplyValue::Object(fields).into_json().to_string(),
+            Content::Text(text) => text.into_owned(),
+            Content::Binary(_) => String::new(),
+        }
+    }
+}
+
+impl From<Refusal> for Composed {
+    fn from(refusal: Refusal) -> Self {
+        Self::text(refusal.status, refusal.text)
+    }
+}
 
 /// What every answer says of the node: its clock and its network's fork.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,85 +102,49 @@ pub(crate) struct Moment {
 
 impl Moment {
     /// Adds `hf` and `t`.
-    pub(crate) fn stamp(&self, mut body: Map<String, Json>) -> Json {
-        body.insert("hf".to_owned(), json!(self.hardfork));
-        body.insert("t".to_owned(), json!(self.now));
-        Json::Object(body)
+    pub(crate) fn stamp(&self, mut fields: Fields) -> Fields {
+        fields.push(("hf".to_owned(), numbers(self.hardfork)));
+        fields.push(("t".to_owned(), self.now.into()));
+        fields
     }
 }
 
-pub(crate) fn json_answer(status: u16, body: Json) -> Answer {
-    Answer { status, body: Body::Json(body) }
-}
-
-pub(crate) fn text(status: u16, text: impl Into<Cow<'static, str>>) -> Answer {
-    Answer { status, body: Body::Text(text.into().into_owned()) }
-}
-
-impl From<Refusal> for Answer {
-    fn from(refusal: Refusal) -> Self {
-        text(refusal.status, refusal.text)
-    }
+/// A list of small numbers, such as a version.
+pub(crate) fn numbers<const N: usize>(numbers: [u16; N]) -> ReplyValue {
+    ReplyValue::List(numbers.iter().map(|number| i64::from(*number).into()).collect())
 }
 
 /// What a failure of this process looks like where only an answer fits, such as inside a batch.
-pub(crate) fn failure(error: &Error) -> Answer {
+pub(crate) fn failure(error: &Error) -> Composed {
     match error {
-        Error::NotReady(reasons) => text(503, format!("Service node is not ready: {reasons}\n")),
-        Error::Call(CallError::Busy { .. }) => text(503, "Server busy, try again later"),
-        _ => text(500, "request failed"),
+        Error::NotReady(reasons) => Composed::text(503, format!("Service node is not ready: {reasons}\n")),
+        Error::Call(CallError::Busy { .. }) => Composed::text(503, "Server busy, try again later"),
+        _ => Composed::text(500, "request failed"),
     }
 }
 
 /// `info`.
-pub(crate) fn info(moment: &Moment) -> Answer {
-    let fields = [("version", json!(COMPATIBLE_VERSION)), ("timestamp", json!(moment.now))]
-        .map(|(k, v)| (k.to_owned(), v));
-    json_answer(200, moment.stamp(fields.into_iter().collect()))
+pub(crate) fn info(moment: &Moment) -> Composed {
+    let fields = [("version", numbers(COMPATIBLE_VERSION)), ("timestamp", moment.now.into())];
+    Composed::fields(200, moment.stamp(fields.map(|(name, value)| (name.to_owned(), value)).into()))
 }
 
 /// The body of `get_swarm`, and of 421. Without any swarm the list is empty and the id the one that no swarm has.
-pub(crate) fn swarm_body(swarm: Option<&SwarmView>, moment: &Moment) -> Json {
-    let members = swarm.map_or(&[][..], |swarm| &swarm.members);
-    let id = swarm.map_or(SwarmId::UNASSIGNED, |swarm| swarm.id);
-    let mut body = Map::new();
-    body.insert("snodes".to_owned(), members.iter().map(snode).collect());
-    body.insert("swarm".to_owned(), json!(id.to_string()));
-    moment.stamp(body)
+pub(crate) fn swarm_fields(swarm: Option<&SwarmView>, moment: &Moment) -> Fields {
+    let reply = SwarmReply {
+        swarm: swarm.map_or(SwarmId::UNASSIGNED, |swarm| swarm.id),
+        members: swarm.map_or(&[][..], |swarm| &swarm.members).iter().map(member).collect(),
+    };
+    moment.stamp(reply.to_fields())
 }
 
-fn snode(node: &ServiceNode) -> Json {
-    json!({
-        "address": format!("{}.snode", base32z(&node.legacy)),
-        "pubkey_legacy": node.legacy,
-        "pubkey_x25519": node.x25519,
-        "pubkey_ed25519": node.ed25519,
-        "port": node.storage_port.to_string(),
-        "port_https": node.storage_port,
-        "port_omq": node.omq_port,
-        "port_quic": node.omq_port,
-        "ip": node.public_ip,
-    })
-}
-
-/// z-base-32 of a key: five bits a character, the last one filled up with zeros.
-fn base32z(key: &ed25519::PublicKey) -> String {
-    const ALPHABET: &[u8; 32] = b"ybndrfg8ejkmcpqxot1uwisza345h769";
-    let bytes = key.as_bytes();
-    let bit = |index: usize| bytes.get(index / 8).map_or(0, |byte| byte >> (7 - index % 8) & 1);
-    let character = |start: usize| (start..start + 5).fold(0, |value, index| value << 1 | bit(index));
-    (0..bytes.len() * 8).step_by(5).map(|start| char::from(ALPHABET[usize::from(character(start))])).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_the_legacy_key_in_z_base_32() {
-        // From a recorded `get_swarm`.
-        let legacy = "cda98548d9e4fbdf329a51ed09003f053190183bc241dcb28ae9925fa1b101de".parse().unwrap();
-
-        assert_eq!(base32z(&legacy), "3swak1g3hu776cw4k8so1yb9ywa3ygb5ajy73cwk7gjf9epty8xy");
+fn member(node: &ServiceNode) -> SwarmMember {
+    SwarmMember {
+        pubkey_legacy: node.legacy,
+        pubkey_ed25519: node.ed25519,
+        pubkey_x25519: node.x25519,
+        ip: node.public_ip,
+        https_port: node.storage_port,
+        omq_port: node.omq_port,
     }
 }

@@ -23,6 +23,9 @@ pub struct Config {
     pub commit_linger: Duration,
     /// Writes that may wait for a commit before callers are told to come back. From the next start.
     pub commit_queue: usize,
+    /// Most memory for answers that are being put together, counted as clients count messages; in memory it is up to three times
+    /// that. From the next start.
+    pub answer_memory: ByteSize,
     /// How often messages whose time is up are deleted. From the next start.
     #[serde(with = "humantime_serde")]
     pub sweep: Duration,
@@ -44,6 +47,7 @@ impl Default for Config {
             commit_batch: 256,
             commit_linger: Duration::from_millis(1),
             commit_queue: 2048,
+            answer_memory: ByteSize::mib(128),
             sweep: Duration::from_secs(10),
             fault_injection: false,
             replica_bounds: bounds.clone(),
@@ -66,6 +70,11 @@ impl Config {
             "How long a commit waits for more writes, if the one before it had several.",
         ),
         Note::new("commit_queue", "Writes that may wait for a commit before callers are told to come back."),
+        Note::new(
+            "answer_memory",
+            "Most memory for answers that are being put together; beyond it callers are told to come back. Counted as clients count \
+             messages: in memory it is up to three times that.",
+        ),
         Note::new("sweep", "How often messages whose time is up are deleted."),
         Note::new(
             "fault_injection",
@@ -81,6 +90,14 @@ impl Config {
         const LEAST_CAPACITY: ByteSize = ByteSize::mib(1);
         if self.capacity < LEAST_CAPACITY {
             return Err(format!("storage.capacity is {}: expected at least {LEAST_CAPACITY}", self.capacity));
+        }
+        // Less would refuse some answers for ever: a batch has up to ten million bytes.
+        const LEAST_ANSWERS: ByteSize = ByteSize::mib(16);
+        if self.answer_memory < LEAST_ANSWERS {
+            return Err(format!(
+                "storage.answer_memory is {}: expected at least {LEAST_ANSWERS}",
+                self.answer_memory
+            ));
         }
         for (key, number) in [("commit_batch", self.commit_batch), ("commit_queue", self.commit_queue)] {
             if number == 0 {
@@ -126,6 +143,8 @@ mod tests {
         assert!(refused(Config { capacity: ByteSize::kib(1), ..config() }).contains("storage.capacity"));
         assert!(refused(Config { commit_batch: 0, ..config() }).contains("storage.commit_batch"));
         assert!(refused(Config { commit_queue: 0, ..config() }).contains("storage.commit_queue"));
+        let answer_memory = ByteSize::mib(1);
+        assert!(refused(Config { answer_memory, ..config() }).contains("storage.answer_memory"));
         assert!(refused(Config { sweep: Duration::ZERO, ..config() }).contains("storage.sweep"));
     }
 }

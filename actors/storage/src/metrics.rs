@@ -16,6 +16,10 @@ const COMMIT_DURATION: &str = "storage_commit_duration_seconds";
 const MESSAGES: &str = "storage_messages";
 const BODY_BYTES: &str = "storage_body_bytes";
 const EXPIRED: &str = "storage_expired_total";
+const CAPACITY: &str = "storage_capacity_bytes";
+const ANSWER_BYTES: &str = "storage_answer_bytes";
+const ANSWERS_SHED: &str = "storage_answers_shed_total";
+const ANNOUNCEMENTS: &str = "storage_announcements_total";
 const COPIES_LOST: &str = "storage_copies_lost_total";
 
 /// How a request was answered; "retrieve, ok" counts polls, "store, refused" what was turned away.
@@ -42,6 +46,30 @@ impl Stored {
             Self::Already => "already",
             Self::Obsolete => "obsolete",
             Self::Full => "full",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What became of a new message on its way to whoever tells subscribers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Announced {
+    Told,
+    /// Whoever tells subscribers has no place for it.
+    Busy,
+    /// Too much waited to be told.
+    Dropped,
+    Failed,
+}
+
+impl Announced {
+    const ALL: [Self; 4] = [Self::Told, Self::Busy, Self::Dropped, Self::Failed];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Told => "told",
+            Self::Busy => "busy",
+            Self::Dropped => "dropped",
             Self::Failed => "failed",
         }
     }
@@ -81,6 +109,14 @@ pub(crate) fn register() {
         Unit::Count,
         "Writes that could not be handed over to be copied to the other members."
     );
+    describe_gauge!(CAPACITY, Unit::Bytes, "Most that messages may take on disk.");
+    describe_gauge!(ANSWER_BYTES, Unit::Bytes, "Bytes of answers that are being put together.");
+    describe_counter!(ANSWERS_SHED, Unit::Count, "Answers for which there was no memory left.");
+    describe_counter!(
+        ANNOUNCEMENTS,
+        Unit::Count,
+        "New messages for subscribers, by what became of them on the way to the actor that tells them."
+    );
     for method in METHODS.into_iter().chain([NO_METHOD]) {
         for outcome in OUTCOMES {
             counter!(REQUESTS, "method" => method, "outcome" => outcome).increment(0);
@@ -92,9 +128,13 @@ pub(crate) fn register() {
     for stored in Stored::ALL {
         counter!(STORES, "outcome" => stored.label()).increment(0);
     }
-    for name in [RETRIEVED, COMMITS, COMMIT_FAILURES, EXPIRED, COPIES_LOST] {
+    for announced in Announced::ALL {
+        counter!(ANNOUNCEMENTS, "outcome" => announced.label()).increment(0);
+    }
+    for name in [RETRIEVED, COMMITS, COMMIT_FAILURES, EXPIRED, COPIES_LOST, ANSWERS_SHED] {
         counter!(name).increment(0);
     }
+    gauge!(ANSWER_BYTES).set(0.0);
     gauge!(MESSAGES).set(0.0);
     gauge!(BODY_BYTES).set(0.0);
     // Naming a histogram is enough to have it listed once a recorder keeps it.
@@ -146,6 +186,23 @@ pub(crate) fn stock(rows: u64, body_bytes: u64) {
 
 pub(crate) fn expired(n_messages: usize) {
     counter!(EXPIRED).increment(n_messages as u64);
+}
+
+pub(crate) fn capacity(bytes: u64) {
+    // Below 2^52, as above.
+    gauge!(CAPACITY).set(bytes as f64);
+}
+
+pub(crate) fn answer_bytes(bytes: u64) {
+    gauge!(ANSWER_BYTES).set(bytes as f64);
+}
+
+pub(crate) fn answer_shed() {
+    counter!(ANSWERS_SHED).increment(1);
+}
+
+pub(crate) fn announced(announced: Announced, n_messages: usize) {
+    counter!(ANNOUNCEMENTS, "outcome" => announced.label()).increment(n_messages as u64);
 }
 
 pub(crate) fn copies_lost() {

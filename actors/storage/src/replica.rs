@@ -50,7 +50,7 @@ async fn start(
     config.validate().map_err(Fault::new)?;
     metrics::register();
     let store = open.get(&config, file, &ctx).await?;
-    let server = Rc::new(Server::new(ctx.clone(), store, key, false));
+    let server = Rc::new(Server::new(ctx.clone(), store, key, &Config { fault_injection: false, ..config }));
     match ctx.recipient::<CurrentNodeList>().ask(CurrentNodeList).await {
         Ok(list) => server.follow(list),
         Err(error) => debug!(%error, "no node list at the start"),

@@ -1,16 +1,17 @@
 //! From a request to its answer: which swarm, which checks, which method.
 
 mod batch;
+mod dispatch;
+mod figures;
 mod read;
 mod recursion;
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use futures::{FutureExt as _, future::LocalBoxFuture};
 use starling_contracts::{
     staking::NodeList,
-    storage::{Answer, Body, Error, Forwarded},
+    storage::{Answer, Error, Forwarded},
     swarm::{self, Replicate, SwarmFor, SwarmView},
 };
 use starling_kernel::{CallError, Context, Recipient};
@@ -18,7 +19,7 @@ use starling_protocol::{
     account::AccountId,
     crypto::ed25519,
     storage::{
-        request::{Parser, Request, RequestError},
+        request::{Encoding, Parser, Request, RequestError},
         response::{Failure, ReplyValue},
         subaccount::Token,
     },
@@ -26,18 +27,22 @@ use starling_protocol::{
 };
 use tracing::error;
 
-use self::recursion::InFlight;
+use self::figures::Figured;
 use crate::{
-    answers::{self, Moment},
+    answer_budget::{Allowance, Budget},
+    answers::{self, Composed, Moment},
     check::{Origin, Refusal, check},
-    ledger_calls, metrics,
+    config::Config,
+    metrics,
     store::{Store, StoreError},
+    traffic::Traffic,
     write::{Entry, Pen, Prepared, prepare},
 };
 
 /// The actor's name, as callers are told it.
 pub(crate) const NAME: &str = "storage";
-/// A longer envelope is parsed on the CPU pool; a shorter one takes less time than the way there and back.
+/// A longer envelope is parsed on the CPU pool, and a longer answer put into its form there; a shorter one takes less time than the
+/// way there and back.
 const PARSE_HERE: usize = 16 << 10;
 /// The method that [`fault_injection`](crate::Config::fault_injection) adds.
 const DEBUG_PANIC: &str = "debug_panic";
@@ -52,23 +57,19 @@ pub(crate) struct Server {
     swarms: RefCell<Vec<SwarmId>>,
     swarm_for: Recipient<SwarmFor>,
     replicate: Recipient<Replicate>,
+    /// Memory for answers.
+    budget: Arc<Budget>,
+    traffic: RefCell<Traffic>,
+    figured: futures::lock::Mutex<Option<Figured>>,
+    /// How many bytes messages may take.
+    capacity: u64,
+    /// How many requests may wait, which callers are told when there is no room.
+    n_places: usize,
     fault_injection: bool,
 }
 
-/// How far a request has come.
-enum Step {
-    Answered(Answer),
-    /// Checked, handed to the store and to the other members.
-    Writing(Box<InFlight>),
-}
-
 impl Server {
-    pub(crate) fn new(
-        ctx: Context,
-        store: Store,
-        key: Arc<ed25519::SecretKey>,
-        fault_injection: bool,
-    ) -> Self {
+    pub(crate) fn new(ctx: Context, store: Store, key: Arc<ed25519::SecretKey>, config: &Config) -> Self {
         let (own, pool) = (key.public(), ctx.pool().clone());
         Self {
             own,
@@ -77,7 +78,12 @@ impl Server {
             swarms: RefCell::default(),
             swarm_for: ctx.recipient(),
             replicate: ctx.recipient(),
-            fault_injection,
+            budget: Budget::new(config.answer_memory.as_u64()),
+            traffic: RefCell::new(Traffic::new(ctx.clock().elapsed())),
+            figured: futures::lock::Mutex::default(),
+            capacity: config.capacity.as_u64(),
+            n_places: config.bounds.mailbox_capacity,
+            fault_injection: config.fault_injection,
             ctx,
         }
     }
@@ -114,31 +120,51 @@ impl Server {
         }
     }
 
-    /// Serves a client.
+    /// Serves a client that sent an envelope.
     pub(crate) async fn rpc(self: Rc<Self>, envelope: Bytes) -> Result<Answer, Error> {
         self.list()?;
-        let is_short = envelope.len() <= PARSE_HERE;
-        let parse = move || Parser::default().envelope(&envelope);
-        let parsed = if is_short { parse() } else { self.on_pool(parse).await? };
-        match parsed {
-            Ok(request) => self.answer(request).await,
+        let length = envelope.len();
+        let parse = move || Parser::default().envelope(&envelope).map(|request| (request, Encoding::Json));
+        let parsed = self.near_or_on_pool(length, parse).await?;
+        self.serve(parsed).await
+    }
+
+    /// Serves a client that named the method apart.
+    pub(crate) async fn call(self: Rc<Self>, method: String, params: Bytes) -> Result<Answer, Error> {
+        self.list()?;
+        let length = params.len();
+        let parse = move || Parser::default().params_of(&method, &params);
+        let parsed = self.near_or_on_pool(length, parse).await?;
+        self.serve(parsed).await
+    }
+
+    async fn serve(
+        self: Rc<Self>,
+        parsed: Result<(Request, Encoding), RequestError>,
+    ) -> Result<Answer, Error> {
+        let (request, encoding) = match parsed {
+            Ok(parsed) => parsed,
             Err(RequestError::UnknownMethod(name)) if self.fault_injection && name == DEBUG_PANIC => {
                 panic!("a client asked for a panic, and storage.fault_injection allows it");
             }
             Err(error) => {
                 metrics::answered(None, 400);
-                Ok(answers::text(400, error.to_string()))
+                return Ok(Composed::text(400, error.to_string()).render(Encoding::Json));
             }
-        }
+        };
+        let allowance = Rc::new(Allowance::new());
+        let answer = Rc::clone(&self).answer(request, Rc::clone(&allowance)).await?;
+        let weight = answer.weight();
+        self.near_or_on_pool(weight, move || answer.render(encoding)).await
     }
 
     /// Serves another member of the swarm: applied here only.
     pub(crate) async fn apply(self: Rc<Self>, method: String, dict: Bytes) -> Result<Forwarded, Error> {
         let list = self.list()?;
         let moment = self.moment(&list);
-        let is_short = dict.len() <= PARSE_HERE;
+        let length = dict.len();
         let parse = move || Parser::default().replicated(&method, &dict);
-        let parsed = if is_short { parse() } else { self.on_pool(parse).await? };
+        let parsed = self.near_or_on_pool(length, parse).await?;
         let (request, account) = match parsed.map(|request| (request.account().copied(), request)) {
             Ok((Some(account), request)) => (request, account),
             Ok((None, _)) => return Ok(refused(400, RequestError::NotForwardable.to_string())),
@@ -146,8 +172,8 @@ impl Server {
         };
         // Not asked of the swarm actor: its places may all be taken by copies that wait for other nodes.
         let swarm = self.swarm_in(&list, &account);
-        if let Err(Answer { status, body }) = if_own(swarm, &moment) {
-            return Ok(refused(status, plain(body)));
+        if let Err(elsewhere) = if_own(swarm, &moment) {
+            return Ok(refused(elsewhere.status, elsewhere.into_reason()));
         }
         match self.check_write(request, &moment, Origin::Member).await? {
             Err(refusal) => Ok(refused(refusal.status, refusal.text.into_owned())),
@@ -156,78 +182,6 @@ impl Server {
                 Ok(Forwarded::Done(encode_entry(writing.await).into()))
             }
         }
-    }
-
-    /// Answers a request of any method.
-    fn answer(self: Rc<Self>, request: Request) -> LocalBoxFuture<'static, Result<Answer, Error>> {
-        async move {
-            let method = request.method();
-            let answer = match request {
-                Request::Batch(batch) => self.batch(batch).await,
-                Request::IfElse(choice) => self.if_else(*choice).await,
-                request => {
-                    let step = self.begin(request).await;
-                    return self.finish(method, step).await;
-                }
-            };
-            count(method, &answer);
-            answer
-        }
-        .boxed_local()
-    }
-
-    /// Does what can be done without waiting for the disk or for other nodes.
-    async fn begin(&self, request: Request) -> Result<Step, Error> {
-        let list = self.list()?;
-        let moment = self.moment(&list);
-        let answer = match &request {
-            Request::Info => answers::info(&moment),
-            Request::ActiveNodes => ledger_calls::active_nodes(&list),
-            Request::OxendRequest(call) => ledger_calls::oxend_request(call, &list, &moment),
-            Request::GetSwarm(get) => {
-                let swarm = self.swarm_of(get.account).await?;
-                answers::json_answer(200, answers::swarm_body(swarm.as_ref(), &moment))
-            }
-            _ => return self.begin_for_account(request, moment).await,
-        };
-        Ok(Step::Answered(answer))
-    }
-
-    async fn begin_for_account(&self, request: Request, moment: Moment) -> Result<Step, Error> {
-        let Some(account) = request.account().copied() else {
-            return Ok(Step::Answered(answers::text(500, "request failed")));
-        };
-        let swarm = match self.own_swarm_for(account, &moment).await? {
-            Ok(swarm) => swarm,
-            Err(answer) => return Ok(Step::Answered(answer)),
-        };
-        if !request.is_recursive() {
-            return self.read(request, moment).await.map(Step::Answered);
-        }
-        match self.check_write(request, &moment, Origin::Client).await? {
-            Err(refusal) => Ok(Step::Answered(refusal.into())),
-            Ok(prepared) => Ok(Step::Writing(Box::new(self.begin_write(prepared, &swarm, moment)?))),
-        }
-    }
-
-    /// Waits for the rest of a request, and counts how it ended.
-    async fn finish(&self, method: &'static str, step: Result<Step, Error>) -> Result<Answer, Error> {
-        let answer = match step {
-            Ok(Step::Answered(answer)) => Ok(answer),
-            Ok(Step::Writing(write)) => self.finish_write(*write).await,
-            Err(error) => Err(error),
-        };
-        count(method, &answer);
-        answer
-    }
-
-    /// The account's swarm if this node is in it, else what is answered.
-    async fn own_swarm_for(
-        &self,
-        account: AccountId,
-        moment: &Moment,
-    ) -> Result<Result<SwarmView, Answer>, Error> {
-        Ok(if_own(self.swarm_of(account).await?, moment))
     }
 
     /// The account's swarm (swarms §1) by the list alone.
@@ -283,6 +237,15 @@ impl Server {
         i64::try_from(self.ctx.clock().now_ms()).unwrap_or(i64::MAX)
     }
 
+    /// Works where it is if there is little to do, else on the CPU pool.
+    async fn near_or_on_pool<T: Send + 'static>(
+        &self,
+        size: usize,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        if size <= PARSE_HERE { Ok(job()) } else { self.on_pool(job).await }
+    }
+
     async fn on_pool<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         self.pen.pool.run(job).await.map_err(|error| {
             error!(%error, "a request could not be worked on");
@@ -309,11 +272,11 @@ impl Server {
 }
 
 /// The account's swarm if this node is in it, else what is answered.
-fn if_own(swarm: Option<SwarmView>, moment: &Moment) -> Result<SwarmView, Answer> {
+fn if_own(swarm: Option<SwarmView>, moment: &Moment) -> Result<SwarmView, Composed> {
     match swarm {
-        None => Err(answers::text(500, "No swarms known!")),
+        None => Err(Composed::text(500, "No swarms known!")),
         Some(swarm) if !swarm.is_own => {
-            Err(answers::json_answer(421, answers::swarm_body(Some(&swarm), moment)))
+            Err(Composed::fields(421, answers::swarm_fields(Some(&swarm), moment)))
         }
         Some(swarm) => Ok(swarm),
     }
@@ -328,30 +291,14 @@ fn failed(error: &StoreError) -> Error {
     }
 }
 
-fn count(method: &'static str, answer: &Result<Answer, Error>) {
-    let status = match answer {
-        Ok(answer) => answer.status,
-        Err(error) => answers::failure(error).status,
-    };
-    metrics::answered(Some(method), status);
-}
-
 fn refused(code: u16, reason: String) -> Forwarded {
     Forwarded::Refused { code, reason }
-}
-
-fn plain(body: Body) -> String {
-    match body {
-        Body::Json(value) => value.to_string(),
-        Body::Text(text) => text,
-        Body::Binary(_) => String::new(),
-    }
 }
 
 /// The flat dict with which a member is answered.
 fn encode_entry(outcome: Result<Entry, StoreError>) -> Vec<u8> {
     let entry = outcome.map_or_else(|_| failure_entry(), ReplyValue::Object);
-    entry.to_bencode().encode()
+    entry.into_bencode().encode()
 }
 
 /// The entry of a node whose store failed (storage-rpc §4.1); the operator's log has the cause, which may name files.

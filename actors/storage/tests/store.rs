@@ -21,8 +21,8 @@ use starling_protocol::{
     },
 };
 use starling_storage::store::{
-    Insert, Inserted, LowerAll, Operation, Options, Remove, RemoveExpired, Renew, Revoke, SCHEMA_VERSION,
-    Store, StoreError, Tables, Unrevoke, Which,
+    self, Insert, Inserted, LowerAll, Operation, Options, Remove, RemoveExpired, Renew, Revoke,
+    SCHEMA_VERSION, Store, StoreError, Tables, Unrevoke, Which,
 };
 
 const OPTIONS: Options = Options {
@@ -109,9 +109,10 @@ struct Breaks;
 
 impl Operation for Breaks {
     type Output = ();
+    type Progress = ();
 
-    fn apply(self, tables: &mut Tables<'_>) -> Result<(), StoreError> {
-        message(9, 0, b"half", 1, 2).apply(tables)?;
+    fn apply(&mut self, _: &mut (), tables: &mut Tables<'_>) -> Result<store::Step<()>, StoreError> {
+        message(9, 0, b"half", 1, 2).apply(&mut (), tables)?;
         panic!("an operation that breaks");
     }
 }
@@ -304,7 +305,7 @@ impl Model {
             let here = |row: &&(AccountId, Namespace, _, i64, _, _)| {
                 (row.0, row.1) == (insert.account, insert.namespace)
             };
-            if self.rows.iter().filter(here).any(|row| row.3 >= insert.timestamp) {
+            if self.rows.iter().filter(here).any(|row| row.3 > insert.timestamp) {
                 return Inserted::Obsolete;
             }
             self.rows.retain(|row| (row.0, row.1) != (insert.account, insert.namespace));
@@ -381,7 +382,7 @@ fn check(step: Step, store: &mut Option<Store>, model: &mut Model, file: &Path) 
                 let moves = match mode {
                     ExpireMode::Set => true,
                     ExpireMode::Shorten => expiry < row.4,
-                    ExpireMode::Extend => expiry > row.4,
+                    ExpireMode::Extend => expiry > row.4 && (expiry - row.4) * 100 >= row.4 - row.3,
                 };
                 if moves {
                     row.4 = expiry;
@@ -438,4 +439,85 @@ proptest! {
             compare(store.as_ref().unwrap(), &model, now);
         }
     }
+}
+
+#[test]
+fn a_long_change_takes_turns_and_holds_up_its_own_account_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("storage.redb"));
+    let inserts =
+        (0..4000_u32).map(|number| store.submit(message(1, 0, &number.to_be_bytes(), 1, 100)).unwrap());
+    assert!(block_on(join_all(inserts)).iter().all(Result::is_ok));
+    let before = store.n_commits();
+
+    let all = NamespaceScope::All;
+    let lower = LowerAll { account: account(1), scope: all, expiry: 50 };
+    let delete = Remove { account: account(1), which: Which::All(all) };
+    let lowered = store.submit(lower).unwrap();
+    let deleted = store.submit(delete).unwrap();
+    let again = store.submit(message(1, 0, &7_u32.to_be_bytes(), 1, 100)).unwrap();
+    let other = store.submit(message(2, 0, b"somebody else", 1, 100)).unwrap();
+    let (lowered, deleted, again, (other, n_until_other)) = block_on(async {
+        let other = async { (other.await, store.n_commits()) };
+        futures::join!(lowered, deleted, again, other)
+    });
+
+    assert!(matches!(other, Ok(Inserted::New)));
+    assert_eq!((lowered.unwrap().len(), deleted.unwrap().len()), (4000, 4000));
+    assert_eq!(again.unwrap(), Inserted::New, "what was there before is stored anew after it was deleted");
+    assert_eq!(bodies(&store, 1, 0), [7_u32.to_be_bytes()]);
+    let n_commits = store.n_commits() - before;
+    assert!((8..=14).contains(&n_commits), "eight times a thousand messages took {n_commits} commits");
+    assert!(n_until_other - before < n_commits, "another account did not wait for all of them");
+}
+
+#[test]
+fn a_long_change_is_finished_before_the_store_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("storage.redb");
+    let store = open(&file);
+    let inserts =
+        (0..3000_u32).map(|number| store.submit(message(1, 0, &number.to_be_bytes(), 1, 100)).unwrap());
+    assert!(block_on(join_all(inserts)).iter().all(Result::is_ok));
+
+    let deleted =
+        store.submit(Remove { account: account(1), which: Which::All(NamespaceScope::All) }).unwrap();
+    let after = store.submit(message(1, 0, b"after", 1, 100)).unwrap();
+    block_on(store.close());
+
+    assert_eq!(block_on(deleted).unwrap().len(), 3000);
+    assert_eq!(block_on(after).unwrap(), Inserted::New);
+    drop(store);
+    assert_eq!(bodies(&open(&file), 1, 0), [b"after"]);
+}
+
+#[test]
+fn what_changes_nothing_is_answered_without_a_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("storage.redb"));
+    let insert = message(1, 0, b"x", 1_000, 101_000);
+    write(&store, insert.clone());
+    let before = store.n_commits();
+
+    let extend = |expiry| Renew {
+        account: account(1),
+        expiries: vec![(insert.hash, expiry), (insert.hash, expiry)],
+        mode: ExpireMode::Extend,
+    };
+    assert_eq!(write(&store, insert.clone()), Inserted::Already { expiry: 101_000 });
+    let barely = write(&store, extend(101_999));
+    assert_eq!(
+        (barely.updated, barely.unchanged),
+        (BTreeMap::new(), BTreeMap::from([(insert.hash, 101_000)]))
+    );
+    let unrevoke = Unrevoke { account: account(1), tokens: vec![Token::from_bytes([1; 36])] };
+    assert_eq!(write(&store, unrevoke), 0);
+    assert_eq!(store.n_commits(), before);
+
+    let enough = write(&store, extend(102_000));
+    assert_eq!(
+        (enough.updated, enough.unchanged),
+        (BTreeMap::from([(insert.hash, 102_000)]), BTreeMap::new())
+    );
+    assert_eq!(store.n_commits(), before + 1);
 }

@@ -13,7 +13,8 @@ pub struct Config {
     /// How long a member has for a copy before it counts as missed. From the next start.
     #[serde(with = "humantime_serde")]
     pub copy_deadline: Duration,
-    /// How long an answer waits at least for a member that has answered before. From the next start.
+    /// How long a member that has answered before may be silent, at the least, until answers stop waiting for it; twice as
+    /// long as its slow answers of late took if that is more. From the next start.
     #[serde(with = "humantime_serde")]
     pub least_patience: Duration,
     /// How often a member that does not answer is tried with a fresh copy. From the next start.
@@ -35,7 +36,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             copy_deadline: Duration::from_secs(5),
-            least_patience: Duration::from_secs(1),
+            least_patience: Duration::from_millis(50),
             probe_every: Duration::from_secs(1),
             first_retry: Duration::from_secs(15),
             later_retries: Duration::from_secs(60),
@@ -52,7 +53,7 @@ impl Config {
         Note::new("copy_deadline", "How long a member has for a copy before it counts as missed."),
         Note::new(
             "least_patience",
-            "How long an answer waits at least for a member that has answered before.",
+            "How long a member may be silent, at the least, until answers stop waiting for it; twice as long as its slow answers of late took if that is more.",
         ),
         Note::new("probe_every", "How often a member that does not answer is tried with a fresh copy."),
         Note::new("first_retry", "When a missed copy is tried for the second time."),

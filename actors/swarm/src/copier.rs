@@ -15,7 +15,7 @@ use starling_kernel::{Actor, CallError, Context, Fault, Handler, Spec, Task, don
 use starling_protocol::{crypto::ed25519, peer_wire::encode_swarm_request};
 use tracing::debug;
 
-use crate::{config::Config, courier::Courier, metrics, ring::Ring};
+use crate::{config::Config, courier::Courier, metrics, ring::Ring, wait::Write};
 
 /// Copies writes to the members of swarms, and keeps what one of them missed until it has it.
 ///
@@ -86,9 +86,11 @@ impl Handler<Replicate> for Copier {
         let request = Bytes::from(encode_swarm_request(write.method, &write.dict));
         let courier = Rc::clone(&self.courier);
         task(async move {
+            let write = Rc::<Write>::default();
             let copies = others.into_iter().map(|node| {
-                let (courier, request) = (Rc::clone(&courier), request.clone());
-                async move { MemberAnswer { node: node.ed25519, outcome: courier.copy(node, request).await } }
+                let key = node.ed25519;
+                let copy = Rc::clone(&courier).copy(node, request.clone(), Rc::clone(&write));
+                async move { MemberAnswer { node: key, outcome: copy.await } }
             });
             Ok(futures::future::join_all(copies).await)
         })

@@ -2,17 +2,15 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     pin::pin,
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures::{
-    channel::oneshot,
-    future::{Either, select},
-};
+use futures::{channel::oneshot, future::select};
 use starling_contracts::{
     node::ServiceNode,
     swarm::MemberOutcome,
@@ -24,9 +22,11 @@ use tracing::{debug, info};
 
 use crate::{
     config::Config,
-    health::{Attempt, Health, Patience},
-    metrics::{self, Copied},
+    flights::Flights,
+    health::{Attempt, Health, Patience, Wait},
+    metrics::{self, Copied, NotAwaited},
     retries::{Copy, Retries, Schedule},
+    wait::{Verdicts, Waited, Write, wait},
 };
 
 /// How often it is looked whether a missed copy is due.
@@ -35,6 +35,8 @@ const RETRY_TICK: Duration = Duration::from_secs(1);
 const TRANSPORT_GRACE: Duration = Duration::from_secs(1);
 /// How long missed copies are tried once more when the process stops.
 const LAST_TRIES: Duration = Duration::from_secs(2);
+/// So many copies may be on their way to a member that is silent; further ones wait for what becomes of these.
+const MOST_UNHEARD: usize = 64;
 
 /// Lives on the actor's thread; tasks share it.
 ///
@@ -45,11 +47,11 @@ pub(crate) struct Courier {
     transport: Recipient<CallPeer>,
     patience: Patience,
     health: RefCell<Health>,
+    verdicts: Verdicts,
     retries: RefCell<Retries>,
     /// Nodes that missed copies may be for: the fellows of the own swarm.
     fellows: RefCell<Vec<ServiceNode>>,
-    /// How many copies are on their way past the queue, by member; none of them is zero.
-    direct: RefCell<HashMap<ed25519::PublicKey, usize>>,
+    flights: RefCell<Flights>,
     /// Told when a delivery has ended.
     wakes: RefCell<Vec<oneshot::Sender<()>>>,
     next_number: Cell<u64>,
@@ -68,9 +70,10 @@ impl Courier {
                 probe_every: config.probe_every,
             },
             health: RefCell::default(),
+            verdicts: Verdicts::default(),
             retries: RefCell::new(Retries::new(schedule, max_bytes)),
             fellows: RefCell::default(),
-            direct: RefCell::default(),
+            flights: RefCell::default(),
             wakes: RefCell::default(),
             next_number: Cell::new(0),
         });
@@ -86,6 +89,7 @@ impl Courier {
     pub(crate) fn set_fellows(&self, fellows: Vec<ServiceNode>) {
         let is_fellow = |node: &ed25519::PublicKey| fellows.iter().any(|fellow| fellow.ed25519 == *node);
         self.health.borrow_mut().retain(is_fellow);
+        self.verdicts.retain(is_fellow);
         self.retries.borrow_mut().retain(is_fellow);
         *self.fellows.borrow_mut() = fellows;
         self.report();
@@ -96,53 +100,72 @@ impl Courier {
         (self.retries.borrow().len(), self.health.borrow().n_down())
     }
 
-    /// Sends one copy, and answers when the member does or when waiting on is not worth it.
-    pub(crate) async fn copy(self: Rc<Self>, node: ServiceNode, request: Bytes) -> MemberOutcome {
+    /// Sends one copy of `write`, and answers when the member does or when waiting on is not worth it.
+    pub(crate) async fn copy(
+        self: Rc<Self>,
+        node: ServiceNode,
+        request: Bytes,
+        write: Rc<Write>,
+    ) -> MemberOutcome {
         let now = self.ctx.clock().elapsed();
         let number = self.next_number.get();
         self.next_number.set(number + 1);
         let copy = Copy::new(request);
         let attempt = self.health.borrow_mut().plan(&node.ed25519, now, &self.patience);
         let is_queued = self.retries.borrow().is_waiting(&node.ed25519);
-        let is_on_way = self.direct.borrow().contains_key(&node.ed25519);
+        let n_on_way = self.flights.borrow().count(&node.ed25519);
         match attempt {
-            Attempt::Wait(patience) if !is_queued => self.send_and_wait(node, number, copy, patience).await,
-            Attempt::Probe if !is_queued && !is_on_way => {
-                self.spawn_direct(node, number, copy, None);
-                MemberOutcome::TimedOut
+            Attempt::Wait(silence) if !is_queued => {
+                return self.send_and_wait(node, number, copy, silence, write).await;
             }
-            Attempt::Wait(_) | Attempt::Probe | Attempt::Skip => {
+            Attempt::Send if !is_queued && n_on_way < MOST_UNHEARD => {
+                self.spawn_direct(node, number, copy, None);
+            }
+            Attempt::Probe if !is_queued && n_on_way == 0 => {
+                self.spawn_direct(node, number, copy, None);
+            }
+            Attempt::Wait(_) | Attempt::Send | Attempt::Probe | Attempt::Skip => {
                 metrics::copied(Copied::Skipped);
                 self.missed(&node.ed25519, number, copy);
                 if attempt != Attempt::Skip {
                     // The oldest copy is the probe: this one must not arrive before it.
                     self.deliver_missed(&node);
                 }
-                MemberOutcome::TimedOut
             }
         }
+        metrics::not_awaited(NotAwaited::Down);
+        MemberOutcome::TimedOut
     }
 
+    /// Whoever stops waiting leaves the copy on its way.
     async fn send_and_wait(
         self: Rc<Self>,
         node: ServiceNode,
         number: u64,
         copy: Copy,
-        patience: Duration,
+        silence: Duration,
+        write: Rc<Write>,
     ) -> MemberOutcome {
         let (told, outcome) = oneshot::channel();
         let key = node.ed25519;
+        let clock = Arc::clone(self.ctx.clock());
+        let this = Wait { sent: clock.elapsed(), silence, deadline: self.patience.deadline };
         self.spawn_direct(node, number, copy, Some(told));
-        match select(outcome, self.ctx.clock().sleep(patience)).await {
-            Either::Left((Ok(outcome), _)) => outcome,
-            Either::Left((Err(_), _)) => MemberOutcome::TimedOut,
-            Either::Right(_) => {
-                // The copy is still on its way; only the writes that come now will not wait for this member.
-                self.health.borrow_mut().failed(&key, self.ctx.clock().elapsed(), &self.patience);
+        let heard = || self.health.borrow().heard(&key);
+        let is_answer = |outcome: &MemberOutcome| *outcome != MemberOutcome::TimedOut;
+        let waited = wait((key, this), outcome, (write, &self.verdicts), &*clock, heard, is_answer).await;
+        match waited {
+            Waited::For(outcome) => return outcome,
+            Waited::Ended => metrics::not_awaited(NotAwaited::Silent),
+            Waited::TooLong => metrics::not_awaited(NotAwaited::Slow),
+            Waited::Silent => {
+                self.health.borrow_mut().suspect(&key);
+                self.verdicts.pass(&key);
                 self.report();
-                MemberOutcome::TimedOut
+                metrics::not_awaited(NotAwaited::Silent);
             }
         }
+        MemberOutcome::TimedOut
     }
 
     /// Sends a copy past the empty queue. It counts as on its way before any other write is looked at.
@@ -153,7 +176,7 @@ impl Courier {
         copy: Copy,
         tell: Option<oneshot::Sender<MemberOutcome>>,
     ) {
-        *self.direct.borrow_mut().entry(node.ed25519).or_default() += 1;
+        self.flights.borrow_mut().depart(&node.ed25519, number);
         self.ctx.spawn(Rc::clone(self).send_direct(node, number, copy, tell));
     }
 
@@ -166,13 +189,20 @@ impl Courier {
         tell: Option<oneshot::Sender<MemberOutcome>>,
     ) {
         let outcome = self.send(&node, copy.request.clone()).await;
-        self.end_direct(&node.ed25519);
-        let is_missed = is_missed(&outcome);
-        // A copy that arrived while an older one was missed is sent again after that one: the member ends as if in order.
-        if is_missed || self.retries.borrow().has_older(&node.ed25519, number) {
-            self.missed(&node.ed25519, number, copy);
-        }
-        if !is_missed {
+        let key = node.ed25519;
+        if is_missed(&outcome) {
+            let again = self.flights.borrow_mut().miss(&key, number);
+            self.missed(&key, number, copy);
+            for (number, copy) in again {
+                self.missed(&key, number, copy);
+            }
+        } else {
+            // A copy that arrived while an older one waits is sent again after that one: the member ends as if in order.
+            let is_early = self.retries.borrow().has_older(&key, number);
+            self.flights.borrow_mut().arrive(&key, number, (!is_early).then(|| copy.clone()));
+            if is_early {
+                self.missed(&key, number, copy);
+            }
             self.deliver_missed(&node);
         }
         if let Some(tell) = tell {
@@ -180,16 +210,6 @@ impl Courier {
             let _ = tell.send(outcome);
         }
         self.wake();
-    }
-
-    fn end_direct(&self, node: &ed25519::PublicKey) {
-        let mut direct = self.direct.borrow_mut();
-        if let Some(count) = direct.get_mut(node) {
-            *count -= 1;
-            if *count == 0 {
-                direct.remove(node);
-            }
-        }
     }
 
     /// One try. Whatever came of it is remembered of the member.
@@ -206,11 +226,13 @@ impl Courier {
             // Our own side turned the copy away: that says nothing about the member.
             Err(transport::Error::Call(_)) => {}
             _ if outcome == MemberOutcome::TimedOut => {
-                self.health.borrow_mut().failed(&node.ed25519, now, &self.patience);
+                if self.health.borrow_mut().failed(&node.ed25519, began, now, &self.patience) {
+                    self.verdicts.pass(&node.ed25519);
+                }
             }
             _ => {
                 metrics::copy_took(now.saturating_sub(began));
-                self.health.borrow_mut().answered(&node.ed25519, now.saturating_sub(began));
+                self.health.borrow_mut().answered(&node.ed25519, now, now.saturating_sub(began));
             }
         }
         if let Err(error) = &answer {
@@ -253,8 +275,7 @@ impl Courier {
     /// Starts to send what `node` missed; tells whether it did. It does not while that is being done already, or while
     /// copies that left earlier are on their way: if they are missed, they come first.
     fn deliver_missed(self: &Rc<Self>, node: &ServiceNode) -> bool {
-        if self.direct.borrow().contains_key(&node.ed25519) || !self.retries.borrow_mut().take(&node.ed25519)
-        {
+        if self.flights.borrow().count(&node.ed25519) > 0 || !self.retries.borrow_mut().take(&node.ed25519) {
             return false;
         }
         self.ctx.spawn(Rc::clone(self).send_missed(node.clone()));
@@ -285,7 +306,7 @@ impl Courier {
     pub(crate) async fn drain(self: Rc<Self>) {
         let time_is_up = self.ctx.clock().sleep(LAST_TRIES);
         select(pin!(self.deliver_all()), time_is_up).await;
-        let left = self.retries.borrow().len() + self.direct.borrow().values().sum::<usize>();
+        let left = self.retries.borrow().len() + self.flights.borrow().total();
         if left > 0 {
             info!(left, "missed copies are lost");
         }
@@ -301,7 +322,7 @@ impl Courier {
                     tried.insert(node.ed25519);
                 }
             }
-            if self.direct.borrow().is_empty() && !self.retries.borrow().is_any_taken() {
+            if self.flights.borrow().total() == 0 && !self.retries.borrow().is_any_taken() {
                 return;
             }
             let (wake, woken) = oneshot::channel();

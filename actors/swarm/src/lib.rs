@@ -14,10 +14,12 @@ mod actor;
 mod config;
 pub mod copier;
 mod courier;
+mod flights;
 pub mod health;
 mod metrics;
 pub mod retries;
 pub mod ring;
+mod wait;
 
 pub use actor::{SwarmDirectory, spec};
 pub use config::Config;

@@ -12,6 +12,7 @@ const COPY_DURATION: &str = "swarm_copy_duration_seconds";
 const RETRIES_WAITING: &str = "swarm_retries_waiting";
 const RETRIES_GIVEN_UP: &str = "swarm_retries_given_up_total";
 const MEMBERS_DOWN: &str = "swarm_members_down";
+const NOT_AWAITED: &str = "swarm_copies_not_awaited_total";
 
 /// How a copy of a write ended, first or later try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,29 @@ impl Copied {
     }
 }
 
+/// Why an answer did not wait for a member, so that it names that member as failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotAwaited {
+    /// It was known to be silent or down, or older copies wait for it.
+    Down,
+    /// It fell silent while it was waited for.
+    Silent,
+    /// It answered other copies meanwhile, and not this one.
+    Slow,
+}
+
+impl NotAwaited {
+    const ALL: [Self; 3] = [Self::Down, Self::Silent, Self::Slow];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Silent => "silent",
+            Self::Slow => "slow",
+        }
+    }
+}
+
 /// Describes the directory's series and makes them visible at zero.
 pub(crate) fn register_ring() {
     describe_gauge!(HEIGHT, Unit::Count, "Height of the node list that the map is made from.");
@@ -59,6 +83,14 @@ pub(crate) fn register_copies() {
         "Missed copies given up, for want of room or because a member failed at one too often."
     );
     describe_gauge!(MEMBERS_DOWN, Unit::Count, "Members of the own swarm that did not answer last time.");
+    describe_counter!(
+        NOT_AWAITED,
+        Unit::Count,
+        "Copies whose answers the reply to the client did not wait for, by what was known of the member."
+    );
+    for reason in NotAwaited::ALL {
+        counter!(NOT_AWAITED, "reason" => reason.label()).increment(0);
+    }
     gauge!(RETRIES_WAITING).set(0.0);
     gauge!(MEMBERS_DOWN).set(0.0);
     counter!(RETRIES_GIVEN_UP).increment(0);
@@ -81,6 +113,10 @@ pub(crate) fn lookup() {
 
 pub(crate) fn copied(outcome: Copied) {
     counter!(COPIES, "outcome" => outcome.label()).increment(1);
+}
+
+pub(crate) fn not_awaited(reason: NotAwaited) {
+    counter!(NOT_AWAITED, "reason" => reason.label()).increment(1);
 }
 
 pub(crate) fn copy_took(took: Duration) {

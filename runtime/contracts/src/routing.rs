@@ -1,12 +1,12 @@
 //! Onion requests: peeled by service nodes, built by clients.
 
-use std::time::Duration;
+use std::{fmt, net::IpAddr, time::Duration};
 
 use bytes::Bytes;
-use starling_kernel::{CallError, ErrorKind, Kinded, message};
+use starling_kernel::{CallError, Entropy, ErrorKind, Kinded, message};
 use starling_protocol::{
     account::AccountId,
-    crypto::{ed25519, x25519},
+    crypto::{ed25519, hash::blake2b_keyed, x25519},
     swarm::SwarmId,
 };
 use thiserror::Error;
@@ -20,8 +20,53 @@ use crate::node::ServiceNode;
 pub struct EnterOnion {
     /// The frame.
     pub frame: Bytes,
+    /// Whoever brought it, for a fair turn among all who bring some.
+    pub origin: Origin,
 }
 message!(EnterOnion => OnionAnswer, Error, "enter_onion");
+
+/// Who brought a request, as far as a relay has to know: whether it is the same one as another time.
+///
+/// A door makes it from the address of whoever stands there ([`Origins`]); nothing about the address can be had from it.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Origin(u64);
+
+impl Origin {
+    /// Everybody of whom a door knows no address: they share one turn.
+    pub const UNKNOWN: Self = Self(0);
+}
+
+/// Not even the hash is written: it tells one who asks from another.
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Origin(..)")
+    }
+}
+
+/// Makes [`Origin`]s with a key that a door forgets when it is closed.
+pub struct Origins {
+    key: [u8; 32],
+}
+
+impl Origins {
+    /// With a new key.
+    pub fn new(entropy: &dyn Entropy) -> Self {
+        Self { key: entropy.bytes() }
+    }
+
+    /// The origin of what comes from an address. An IPv6 network of 64 bits is one, for its owner has all of it, and an IPv4
+    /// address is the same in either form.
+    pub fn of(&self, address: IpAddr) -> Origin {
+        match address.to_canonical() {
+            IpAddr::V4(address) => self.hash(&address.octets()),
+            IpAddr::V6(address) => self.hash(&address.octets()[..8]),
+        }
+    }
+
+    fn hash(&self, address: &[u8]) -> Origin {
+        Origin(u64::from_le_bytes(blake2b_keyed(&self.key, &[address])))
+    }
+}
 
 /// An onion request that another node passes on (onion-requests §4).
 #[derive(Debug, Clone)]
@@ -183,5 +228,24 @@ impl Kinded for Error {
             Error::Unreadable => ErrorKind::PeerAtFault,
             Error::Call(error) => error.kind(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use starling_kernel::SeededEntropy;
+
+    use super::*;
+
+    #[test]
+    fn an_origin_is_the_same_for_one_caller_and_another_for_others_and_after_a_restart() {
+        let of = |seed, text: &str| Origins::new(&SeededEntropy::new(seed)).of(text.parse().unwrap());
+
+        assert_eq!(of(1, "203.0.113.7"), of(1, "::ffff:203.0.113.7"));
+        assert_ne!(of(1, "203.0.113.7"), of(1, "203.0.113.8"));
+        assert_eq!(of(1, "2001:db8:1:2::1"), of(1, "2001:db8:1:2:ffff::9"));
+        assert_ne!(of(1, "2001:db8:1:2::1"), of(1, "2001:db8:1:3::1"));
+        assert_ne!(of(1, "203.0.113.7"), of(2, "203.0.113.7"));
+        assert_eq!(format!("{:?}", of(1, "203.0.113.7")), "Origin(..)");
     }
 }

@@ -1,12 +1,19 @@
 //! Bytes to other machines: to libp2p peers by key, to anything that speaks HTTPS by address.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use starling_kernel::{CallError, ErrorKind, Kinded, message};
 use starling_protocol::crypto::ed25519;
 use thiserror::Error;
+use tokio::sync::mpsc;
+
+use crate::subscriptions::Notice;
 
 /// What a libp2p request is about. Each is a protocol with a version and a size limit of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,6 +31,12 @@ pub enum Protocol {
     Swarm,
     /// `/starling/ping/1`, anyone to node: anything up to 64 bytes; the answer is the same bytes.
     Ping,
+    /// `/starling/monitor/1`, anyone to node: a subscription to new messages, or a list of them, as storage-rpc §7 has them; the
+    /// answer is `[status, body]`, where the body of 200 is the reply of that section.
+    Monitor,
+    /// `/starling/notify/1`, node to the peer that subscribed, over the connection that it keeps for that: a bencoded list
+    /// `[name, dict]`, where the name is `notify` or `monitor_ended`; the answer is empty, and says that there is room for more.
+    Notify,
 }
 
 /// First byte of an onion request that a client brings.
@@ -55,6 +68,24 @@ pub struct CallPeer {
     pub deadline: Duration,
 }
 message!(CallPeer => Bytes, Error, "call_peer");
+
+/// Subscribes at a libp2p peer to new messages, or renews that; connects first where needed.
+///
+/// The answer is that of [`Protocol::Monitor`]. The connection is kept open for as long as `notices` is read by somebody, and
+/// the channel closes when the connection is lost: whoever still wants to be told subscribes again then. All who subscribed at
+/// the same peer are given all that it tells, because to the peer they are one; a channel that is full loses a notice.
+#[derive(Debug, Clone)]
+pub struct SubscribePeer {
+    /// Whom.
+    pub peer: PeerAddress,
+    /// The bencoded dict or list.
+    pub request: Bytes,
+    /// Where its notices go.
+    pub notices: mpsc::Sender<Notice>,
+    /// How long connecting and answering may take together.
+    pub deadline: Duration,
+}
+message!(SubscribePeer => Bytes, Error, "subscribe_peer");
 
 /// Sends a POST over HTTPS.
 #[derive(Debug, Clone)]
@@ -91,6 +122,65 @@ pub struct HttpsAnswer {
     /// `Content-Type`, if it was text.
     pub content_type: Option<String>,
     /// The body.
+    pub body: Bytes,
+}
+
+/// Posts to a web server that somebody else named, as the last hop of an onion request does (onion-requests §5.2).
+///
+/// The one way out of a node to an address of a stranger's choice: whatever the name resolves to is checked, and only what was
+/// checked is connected to.
+#[derive(Clone)]
+pub struct PostWeb {
+    /// With TLS, and a certificate that is checked?
+    pub tls: bool,
+    /// Whom.
+    pub host: WebHost,
+    /// Its port.
+    pub port: u16,
+    /// The path, such as `/oxen/v4/lsrpc`.
+    pub target: String,
+    /// The body.
+    pub body: Bytes,
+    /// Which addresses may be asked.
+    pub reach: Reach,
+    /// A longer answer is refused, in bytes.
+    pub max_answer: usize,
+    /// How long resolving, connecting and answering may take together.
+    pub deadline: Duration,
+}
+message!(PostWeb => WebAnswer, Error, "post_web");
+
+/// Tells how much, not where to: a hop must not write down what its requests are about.
+impl fmt::Debug for PostWeb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostWeb({} bytes)", self.body.len())
+    }
+}
+
+/// A web server's host, read.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum WebHost {
+    /// A name, in lower case, which is yet to be resolved.
+    Name(String),
+    /// An address.
+    Address(IpAddr),
+}
+
+/// Which addresses may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Those of the public internet, but for this machine's own.
+    Public,
+    /// Every one: for private networks.
+    Anywhere,
+}
+
+/// What a web server said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body, as it came.
     pub body: Bytes,
 }
 
@@ -148,6 +238,18 @@ pub enum Error {
     /// The address is no usable URL.
     #[error("not a usable https address")]
     BadAddress,
+    /// The name could not be resolved.
+    #[error("the name could not be resolved")]
+    UnknownName,
+    /// Every address that the name has, or the one that was given, is one that may not be asked.
+    #[error("the address is not one that may be asked")]
+    ForbiddenAddress,
+    /// The server's certificate is not valid for its name.
+    #[error("the server's certificate could not be verified")]
+    Untrusted,
+    /// The server wants somebody else to be asked, which nobody asked for.
+    #[error("the server sent a redirect")]
+    Redirected,
     /// The actor could not be asked.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -156,10 +258,17 @@ pub enum Error {
 impl Kinded for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Error::Unreachable(_) | Error::TimedOut { .. } | Error::NotServed { .. } | Error::Broken(_) => {
-                ErrorKind::PeerAtFault
-            }
-            Error::TooLarge { .. } | Error::WrongCertificate | Error::BadAddress => ErrorKind::Rejected,
+            Error::Unreachable(_)
+            | Error::TimedOut { .. }
+            | Error::NotServed { .. }
+            | Error::Broken(_)
+            | Error::UnknownName
+            | Error::Untrusted
+            | Error::Redirected => ErrorKind::PeerAtFault,
+            Error::TooLarge { .. }
+            | Error::WrongCertificate
+            | Error::BadAddress
+            | Error::ForbiddenAddress => ErrorKind::Rejected,
             Error::Call(error) => error.kind(),
         }
     }

@@ -9,7 +9,8 @@
 //! - [`content`], [`padding`], [`session_protocol`], [`envelope`], [`message`]: one message from text to the bytes that
 //!   a swarm keeps, and back. [`message`] is the door: it tells wire versions apart.
 //! - [`pro`]: proofs of the paid features, which are parsed and checked but never required.
-//! - [`bencode`], [`onion`], [`storage`], [`swarm`], [`peer_wire`]: what nodes and clients say to each other.
+//! - [`bencode`], [`onion`], [`storage`], [`swarm`], [`omq`], [`peer_wire`], [`quic_frame`]: what nodes and clients say to
+//!   each other.
 
 pub mod account;
 pub mod bencode;
@@ -18,11 +19,13 @@ pub mod crypto;
 pub mod envelope;
 pub mod message;
 pub mod mnemonic;
+pub mod omq;
 pub mod onion;
 pub mod padding;
 pub mod peer_wire;
 pub mod pro;
 pub mod profile;
+pub mod quic_frame;
 pub mod session_protocol;
 pub mod storage;
 pub mod swarm;

@@ -2,6 +2,8 @@
 //!
 //! - An onion or storage answer is `[status, body]` (onion-requests §4): `l i200e 2:ok e`.
 //! - A swarm request is `[method, dict]`; its answer the member's dict as it is, or `[status, text]` for a refusal.
+//! - A notice to a subscriber is `[name, dict]` too, where the name is [`NOTIFY`] or [`MONITOR_ENDED`] and the dict is that of
+//!   storage-rpc §7: `l 6:notify d … e e`. Its answer is empty.
 //!
 //! Dicts are handed through byte by byte, so that what a member signed stays what it signed.
 
@@ -14,6 +16,13 @@ pub const MAX_BODY: usize = 10 << 20;
 
 /// Most bytes that this module puts around a body: list marks, a status or method, a length.
 pub const MAX_FRAMING: usize = 64;
+
+/// Name of a notice of a new message.
+pub const NOTIFY: &str = "notify";
+/// Name of a notice that an account is kept by another swarm.
+pub const MONITOR_ENDED: &str = "monitor_ended";
+/// Longest notice: a body of the greatest length that is stored, and what is said beside it; or a swarm of a hundred nodes.
+pub const MAX_NOTICE: usize = 128 << 10;
 
 /// What is read at once: a batch of messages between members is the largest.
 const READ: Limits =

@@ -63,17 +63,31 @@ fn add_doors<'a>(crew: Crew<'a>, parts: &Parts<'_>) -> Crew<'a> {
         legacy: key.public(),
         version: COMPATIBLE_VERSION,
     };
+    let admission = Arc::new(starling_gateway::Admission::new(config.gateway.rate));
     let options = starling_gateway::Options {
+        admission: Arc::clone(&admission),
         node: node_key.as_ref().map(face),
         render_metrics: Arc::new(metrics::render),
         version: env!("CARGO_PKG_VERSION"),
         data_dir: folder.to_path_buf(),
     };
-    crew.add(starling_gateway::spec(config.gateway.clone(), options)).add(starling_transport::spec(
-        config.transport.clone(),
-        node_key.clone(),
-        node_key.is_some(),
-    ))
+    let crew = crew.add(starling_gateway::spec(config.gateway.clone(), options));
+    let crew = add_quic(crew, parts, Arc::clone(&admission));
+    let transport = starling_transport::spec(config.transport.clone(), node_key.clone(), node_key.is_some());
+    add_omq(crew.add(transport), parts, admission)
+}
+
+fn add_quic<'a>(crew: Crew<'a>, parts: &Parts<'_>, admission: Arc<starling_gateway::Admission>) -> Crew<'a> {
+    let config = &parts.config.gateway.quic;
+    let Some(key) = parts.node_key.clone().filter(|_| config.enabled) else { return crew };
+    crew.add(starling_gateway::quic::spec(config.clone(), starling_gateway::quic::Options { key, admission }))
+}
+
+fn add_omq<'a>(crew: Crew<'a>, parts: &Parts<'_>, admission: Arc<starling_gateway::Admission>) -> Crew<'a> {
+    let config = &parts.config.gateway;
+    let Some(key) = parts.node_key.clone().filter(|_| config.omq.enabled) else { return crew };
+    let options = starling_gateway::omq::Options { key, admission };
+    crew.add(starling_gateway::omq::spec(config.omq.clone(), config.bounds.clone(), options))
 }
 
 fn add_node<'a>(crew: Crew<'a>, parts: &Parts<'_>, node_key: &Arc<ed25519::SecretKey>) -> Crew<'a> {
@@ -86,6 +100,7 @@ fn add_node<'a>(crew: Crew<'a>, parts: &Parts<'_>, node_key: &Arc<ed25519::Secre
             starling_swarm::copier::spec(config.swarm.clone(), node_key.public()),
             starling_swarm::SwarmDirectory::NAME,
         )
+        .add(starling_subscriptions::spec(config.subscriptions.clone(), node_key.public()))
         .add_with(replica, starling_storage::Storage::NAME)
         .add(storage)
         .add(starling_routing::relay::spec(config.routing.relay.clone(), Arc::clone(node_key)))

@@ -26,6 +26,8 @@ pub struct Config {
     pub transport: starling_transport::Config,
     /// `[storage]`: the message store of a node.
     pub storage: starling_storage::Config,
+    /// `[subscriptions]`: who is told of new messages.
+    pub subscriptions: starling_subscriptions::Config,
     /// `[swarm]`: who keeps whose messages.
     pub swarm: starling_swarm::Config,
     /// `[routing]`: onion requests, relayed (node) and built (client).
@@ -64,6 +66,7 @@ impl Config {
         self.gateway.validate().map_err(invalid)?;
         if self.has_role(Role::Node) {
             self.storage.validate().map_err(invalid)?;
+            self.subscriptions.validate().map_err(invalid)?;
             self.swarm.validate().map_err(invalid)?;
             self.staking.validate().map_err(invalid)?;
         }

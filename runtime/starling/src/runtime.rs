@@ -27,7 +27,7 @@ pub struct Listening {
     pub pubkey_ed25519: Option<ed25519::PublicKey>,
     /// The image of it; absent on a pure client.
     pub pubkey_x25519: Option<x25519::PublicKey>,
-    /// The HTTPS edge and the operator's listener.
+    /// The HTTPS edge, the operator's listener and the doors of QUIC and OxenMQ.
     pub gateway: gateway::Listening,
     /// The libp2p listeners; absent when nothing listens.
     pub libp2p: Option<transport::Listening>,
@@ -83,12 +83,15 @@ impl Runtime {
 
     /// Where the runtime can be reached.
     pub async fn listening(&self) -> Listening {
-        let nowhere = gateway::Listening { https: None, operator: None };
+        let nowhere = gateway::Listening { https: None, operator: None, quic: None, omq: None };
+        let doors = self.ask(gateway::ListenAddresses).await.unwrap_or(nowhere);
+        let quic = self.ask(gateway::QuicAddress).await.ok();
+        let omq = self.ask(gateway::OmqAddress).await.ok();
         let libp2p = self.ask(transport::ListenAddresses).await.ok().filter(|listening| listening.port != 0);
         Listening {
             pubkey_ed25519: self.node,
             pubkey_x25519: self.node.and_then(|key| key.to_x25519()),
-            gateway: self.ask(gateway::ListenAddresses).await.unwrap_or(nowhere),
+            gateway: gateway::Listening { quic, omq, ..doors },
             libp2p,
         }
     }

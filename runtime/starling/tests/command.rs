@@ -249,7 +249,13 @@ impl Node {
         let file = format!("staking.backend.file={}", folder.join("nodes.json").display());
         let authority = format!("staking.backend.authority={}", "ab".repeat(32));
         let mut arguments = vec!["--json", "-O", "runtime.roles=[\"node\"]", "-O", &file, "-O", &authority];
-        for free in ["gateway.https=127.0.0.1:0", "gateway.operator=127.0.0.1:0", "transport.port=0"] {
+        for free in [
+            "gateway.https=127.0.0.1:0",
+            "gateway.operator=127.0.0.1:0",
+            "gateway.quic.listen=127.0.0.1:0",
+            "gateway.omq.listen=127.0.0.1:0",
+            "transport.port=0",
+        ] {
             arguments.extend(["-O", free]);
         }
         arguments.extend(more);

@@ -14,9 +14,13 @@ use std::{
 use bytes::Bytes;
 use starling_contracts::{
     staking::{CurrentNodeList, NodeListChanged},
-    transport::{CallPeer, Error, HttpsAnswer, ListenAddresses, Listening, PostHttps},
+    subscriptions::Notice,
+    transport::{
+        CallPeer, Error, HttpsAnswer, ListenAddresses, Listening, PeerAddress, PostHttps, PostWeb, Protocol,
+        SubscribePeer, WebAnswer,
+    },
 };
-use starling_kernel::{Actor, CallError, Context, Fault, Handler, Spec, Task, done, task};
+use starling_kernel::{Actor, CallError, Context, Fault, Handler, RateLimiter, Spec, Task, done, task};
 use starling_protocol::crypto::ed25519;
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
@@ -25,6 +29,7 @@ use tokio::{
 
 use crate::{
     behaviour::{self, Budgets},
+    budget::Body,
     config::{Carrier, Config},
     driver::{Addresses, Command, Driver, Parts},
     gate::Guests,
@@ -35,19 +40,25 @@ use crate::{
     listen,
     metrics::{self, Direction},
     peer::Call,
+    web::{Outside, Web},
 };
 
 /// Commands to the driver beside calls: node lists, and the one to drain.
 const OTHER_COMMANDS: usize = 16;
 
-/// Answers [`CallPeer`], [`PostHttps`] and [`ListenAddresses`]; serves peers where it listens.
+/// How often strangers who have been quiet are forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
+/// Answers [`CallPeer`], [`SubscribePeer`], [`PostHttps`], [`PostWeb`] and [`ListenAddresses`]; serves peers where it listens.
 pub struct Transport {
     config: Config,
     commands: mpsc::Sender<Command>,
     budgets: Budgets,
     https: Rc<Https>,
     https_places: Arc<Semaphore>,
+    web: Rc<Web>,
     addresses: Addresses,
+    own: ed25519::PublicKey,
     peer_id: libp2p::PeerId,
     port: u16,
     _driver: Running,
@@ -67,16 +78,30 @@ impl Drop for Running {
 /// `identity` is a node's Ed25519 key; without one, a key is made up that is forgotten with the process. With `listen`,
 /// it takes its port before it is ready and serves peers; without, it only calls them.
 pub fn spec(config: Config, identity: Option<Arc<ed25519::SecretKey>>, listen: bool) -> Spec<Transport> {
+    spec_with(config, identity, listen, Outside::default())
+}
+
+/// As [`spec`], with names, connections and trusted certificates for web servers from elsewhere than the system.
+pub fn spec_with(
+    config: Config,
+    identity: Option<Arc<ed25519::SecretKey>>,
+    listen: bool,
+    outside: Outside,
+) -> Spec<Transport> {
     let bounds = config.bounds.clone();
     // A restart must come back where the node list says it is.
     let port = Arc::new(AtomicU16::new(0));
-    Spec::new(move |ctx| start(ctx, config.clone(), identity.clone(), listen, Arc::clone(&port)))
-        .bounds(bounds)
-        .own_thread()
-        .serves::<CallPeer>()
-        .serves::<PostHttps>()
-        .serves::<ListenAddresses>()
-        .subscribes::<NodeListChanged>()
+    Spec::new(move |ctx| {
+        start(ctx, config.clone(), identity.clone(), listen, outside.clone(), Arc::clone(&port))
+    })
+    .bounds(bounds)
+    .own_thread()
+    .serves::<CallPeer>()
+    .serves::<SubscribePeer>()
+    .serves::<PostHttps>()
+    .serves::<PostWeb>()
+    .serves::<ListenAddresses>()
+    .subscribes::<NodeListChanged>()
 }
 
 async fn start(
@@ -84,6 +109,7 @@ async fn start(
     config: Config,
     identity: Option<Arc<ed25519::SecretKey>>,
     listen: bool,
+    outside: Outside,
     port: Arc<AtomicU16>,
 ) -> Result<Transport, Fault> {
     config.validate().map_err(Fault::new)?;
@@ -109,6 +135,7 @@ async fn start(
             });
         }
     }
+    let rate = Rc::new(RateLimiter::new(config.rate));
     let (commands, received) = mpsc::channel(config.calls + OTHER_COMMANDS);
     let driver = Driver::new(Parts {
         swarm,
@@ -116,15 +143,23 @@ async fn start(
         own: key.public(),
         desk: Desk::new(&ctx, &key.public()),
         guests,
-        budgets: budgets.clone(),
+        rate: Rc::clone(&rate),
+        notices: budgets.notices.clone(),
         addresses: Rc::clone(&addresses),
         clock: Arc::clone(ctx.clock()),
+        entropy: Arc::clone(ctx.entropy()),
         commands: received,
     });
     let running = run(&ctx, driver);
-    ask_for_node_list(&ctx, commands.clone());
+    let clock = Arc::clone(ctx.clock());
+    ctx.every(SWEEP_EVERY, move || {
+        rate.sweep(clock.elapsed());
+        done(())
+    });
     let https = Rc::new(Https::new(Arc::clone(ctx.clock()))?);
     let https_places = Arc::new(Semaphore::new(config.https_calls));
+    let web = Rc::new(Web::new(&config, outside, budgets.web.clone(), Rc::clone(&addresses), &ctx));
+    ask_for_node_list(&ctx, commands.clone(), Rc::clone(&web), key.public());
     let port = port.load(Ordering::Acquire);
     Ok(Transport {
         config,
@@ -132,7 +167,9 @@ async fn start(
         budgets,
         https,
         https_places,
+        web,
         addresses,
+        own: key.public(),
         peer_id,
         port,
         _driver: running,
@@ -155,10 +192,11 @@ fn run(ctx: &Context, driver: Driver) -> Running {
 }
 
 /// The last change may have been told before this actor, or this incarnation of it, was there.
-fn ask_for_node_list(ctx: &Context, commands: mpsc::Sender<Command>) {
+fn ask_for_node_list(ctx: &Context, commands: mpsc::Sender<Command>, web: Rc<Web>, own: ed25519::PublicKey) {
     let ledger = ctx.recipient::<CurrentNodeList>();
     ctx.spawn(async move {
         if let Ok(list) = ledger.ask(CurrentNodeList).await {
+            web.is_listed_at(list.node(&own).map(|node| node.public_ip));
             // A driver that is gone takes the actor with it.
             let _ = commands.send(Command::NodeList(list)).await;
         }
@@ -168,30 +206,17 @@ fn ask_for_node_list(ctx: &Context, commands: mpsc::Sender<Command>) {
 impl Transport {
     /// The name in errors about its own bounds.
     pub(crate) const NAME_IN_ERRORS: &'static str = <Self as Actor>::NAME;
-}
 
-impl Actor for Transport {
-    const NAME: &'static str = "transport";
-
-    fn drain(&mut self) -> Task<()> {
-        let commands = self.commands.clone();
-        task(async move {
-            let (done, drained) = oneshot::channel();
-            if commands.send(Command::Drain(done)).await.is_ok() {
-                // Without a driver there is nothing left to drain.
-                let _ = drained.await;
-            }
-        })
-    }
-
-    fn observe(&self) -> serde_json::Value {
-        serde_json::json!({ "port": self.port, "https_places": self.https_places.available_permits() })
-    }
-}
-
-impl Handler<CallPeer> for Transport {
-    fn handle(&mut self, call: CallPeer, ctx: &Context) -> Task<Result<Bytes, Error>> {
-        let CallPeer { peer, protocol, body, deadline } = call;
+    /// Hands a request to the driver, and keeps its deadline.
+    fn call(
+        &self,
+        peer: &PeerAddress,
+        protocol: Protocol,
+        body: Bytes,
+        notices: Option<mpsc::Sender<Notice>>,
+        deadline: Duration,
+        ctx: &Context,
+    ) -> Task<Result<Bytes, Error>> {
         let deadline = deadline.min(self.config.longest_request);
         let (limit, _) = longest(protocol);
         let size = body.len();
@@ -201,13 +226,12 @@ impl Handler<CallPeer> for Transport {
         let accepted = if size > limit {
             Err(Error::TooLarge { what: "request", size, limit })
         } else {
-            self.budgets
-                .outbound
-                .body(body)
+            Body::paid(body, &self.budgets.outbound)
                 .ok_or(busy.clone())
                 .and_then(|body| {
-                    let call = Call { protocol, body, answer, is_connected: Rc::clone(&is_connected) };
-                    self.commands.try_send(Command::Call(peer, call)).map_err(|error| match error {
+                    let call =
+                        Call { protocol, body, answer, is_connected: Rc::clone(&is_connected), notices };
+                    self.commands.try_send(Command::Call(peer.clone(), call)).map_err(|error| match error {
                         mpsc::error::TrySendError::Full(_) => busy,
                         mpsc::error::TrySendError::Closed(_) => CallError::Stopping { actor: Self::NAME },
                     })
@@ -234,6 +258,43 @@ impl Handler<CallPeer> for Transport {
     }
 }
 
+impl Actor for Transport {
+    const NAME: &'static str = "transport";
+
+    fn drain(&mut self) -> Task<()> {
+        let commands = self.commands.clone();
+        task(async move {
+            let (done, drained) = oneshot::channel();
+            if commands.send(Command::Drain(done)).await.is_ok() {
+                // Without a driver there is nothing left to drain.
+                let _ = drained.await;
+            }
+        })
+    }
+
+    fn observe(&self) -> serde_json::Value {
+        serde_json::json!({ "port": self.port, "https_places": self.https_places.available_permits() })
+    }
+}
+
+impl Handler<CallPeer> for Transport {
+    fn handle(&mut self, call: CallPeer, ctx: &Context) -> Task<Result<Bytes, Error>> {
+        let CallPeer { peer, protocol, body, deadline } = call;
+        if protocol == Protocol::Notify {
+            // Peers are notified because they subscribed, and of nothing else.
+            return done(Err(Error::NotServed { protocol }));
+        }
+        self.call(&peer, protocol, body, None, deadline, ctx)
+    }
+}
+
+impl Handler<SubscribePeer> for Transport {
+    fn handle(&mut self, subscribe: SubscribePeer, ctx: &Context) -> Task<Result<Bytes, Error>> {
+        let SubscribePeer { peer, request, notices, deadline } = subscribe;
+        self.call(&peer, Protocol::Monitor, request, Some(notices), deadline, ctx)
+    }
+}
+
 impl Handler<PostHttps> for Transport {
     fn handle(&mut self, post: PostHttps, _: &Context) -> Task<Result<HttpsAnswer, Error>> {
         let Ok(place) = Arc::clone(&self.https_places).try_acquire_owned() else {
@@ -251,6 +312,22 @@ impl Handler<PostHttps> for Transport {
                 metrics::https_bytes(Direction::In, answer.body.len());
             }
             drop(place);
+            result
+        })
+    }
+}
+
+impl Handler<PostWeb> for Transport {
+    fn handle(&mut self, post: PostWeb, _: &Context) -> Task<Result<WebAnswer, Error>> {
+        let web = Rc::clone(&self.web);
+        task(async move {
+            let size = post.body.len();
+            let result = web.post(post).await;
+            metrics::web_request(&result);
+            if let Ok(answer) = &result {
+                metrics::web_bytes(Direction::Out, size);
+                metrics::web_bytes(Direction::In, answer.body.len());
+            }
             result
         })
     }
@@ -278,6 +355,7 @@ impl Handler<NodeListChanged> for Transport {
         NodeListChanged { list }: NodeListChanged,
         _: &Context,
     ) -> Task<Result<(), CallError>> {
+        self.web.is_listed_at(list.node(&self.own).map(|node| node.public_ip));
         let commands = self.commands.clone();
         task(async move {
             let gone = CallError::Stopping { actor: Self::NAME };

@@ -1,6 +1,9 @@
 //! The libp2p swarm: what it speaks, and its settings.
 
-use std::sync::Arc;
+use std::{
+    rc::Rc,
+    sync::{Arc, Mutex},
+};
 
 use libp2p::{
     StreamProtocol, Swarm, SwarmBuilder, connection_limits, identify, identity, kad,
@@ -17,7 +20,9 @@ use crate::{
     codec::{Codec, name},
     config::Config,
     gate::{Gate, Guests},
+    hold::Hold,
     limits::Limits,
+    purse::{Purse, Teller},
 };
 
 /// Name of the network's own Kademlia, apart from every public one.
@@ -50,20 +55,25 @@ pub(crate) struct Behaviour {
     identify: identify::Behaviour,
     ping: ping::Behaviour,
     pub(crate) kad: kad::Behaviour<kad::store::MemoryStore>,
-    onion: Exchange,
-    storage: Exchange,
-    echo: Exchange,
-    members: Gate<Exchange>,
+    onion: Teller<Exchange>,
+    storage: Teller<Exchange>,
+    echo: Teller<Exchange>,
+    members: Gate<Teller<Exchange>>,
+    monitor: Teller<Exchange>,
+    notify: Teller<Exchange>,
+    pub(crate) hold: Hold,
 }
 
 impl Behaviour {
     /// The behaviour that carries requests of a protocol.
     pub(crate) fn exchange(&mut self, protocol: Protocol) -> &mut Exchange {
         match protocol {
-            Protocol::Onion => &mut self.onion,
-            Protocol::Storage => &mut self.storage,
-            Protocol::Swarm => self.members.inner(),
-            Protocol::Ping => &mut self.echo,
+            Protocol::Onion => self.onion.inner(),
+            Protocol::Storage => self.storage.inner(),
+            Protocol::Swarm => self.members.inner().inner(),
+            Protocol::Ping => self.echo.inner(),
+            Protocol::Monitor => self.monitor.inner(),
+            Protocol::Notify => self.notify.inner(),
         }
     }
 }
@@ -71,20 +81,29 @@ impl Behaviour {
 /// The allowances for bodies; clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Budgets {
-    /// For requests of anyone, and answers to them.
-    pub(crate) inbound: Budget,
-    /// For requests of swarm members, so that strangers cannot use it up.
-    pub(crate) listed: Budget,
+    /// For requests of strangers, and answers to them.
+    strangers: Budget,
+    /// For what listed nodes pass on for their clients, so that strangers cannot use it up.
+    listed: Budget,
+    /// For copies among the members of a swarm, so that onions cannot use it up.
+    members: Budget,
     /// For our requests, and answers to them.
-    pub(crate) outbound: Budget,
+    pub(crate) outbound: Purse,
+    /// For requests to web servers, and answers to them.
+    pub(crate) web: Purse,
+    /// For notices to subscribers, so that those who do not read cannot use up what our requests need.
+    pub(crate) notices: Purse,
 }
 
 impl Budgets {
     pub(crate) fn of(limits: &Limits) -> Self {
         Self {
-            inbound: Budget::new(limits.inbound_bytes),
+            strangers: Budget::new(limits.stranger_bytes),
             listed: Budget::new(limits.listed_bytes),
-            outbound: Budget::new(limits.outbound_bytes),
+            members: Budget::new(limits.member_bytes),
+            outbound: Purse::unshared(Budget::new(limits.outbound_bytes)),
+            web: Purse::unshared(Budget::new(limits.web_bytes)),
+            notices: Purse::unshared(Budget::new(limits.notice_bytes)),
         }
     }
 }
@@ -148,14 +167,18 @@ fn behaviour(
         .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER))
         .with_max_established(Some(limits.connections));
     let support = if serves { ProtocolSupport::Full } else { ProtocolSupport::Outbound };
-    let exchange = |protocol, inbound: &Budget| {
-        let codec = Codec::new(protocol, inbound.clone(), budgets.outbound.clone(), Arc::clone(clock));
+    let exchange_as = |support, protocol, strangers: &Budget, listed: &Budget| {
+        let counter = Arc::new(Mutex::new(Purse::new(strangers.clone())));
+        let codec = Codec::new(protocol, Arc::clone(&counter), budgets.outbound.clone(), Arc::clone(clock));
         let settings = request_response::Config::default()
             .with_request_timeout(config.longest_request)
             // Above what either side lets be under way, so that the bound is met there, where it can be answered.
             .with_max_concurrent_streams(config.under_way_per_peer + 2 * config.served_per_peer);
-        request_response::Behaviour::with_codec(codec, [(name(protocol), support.clone())], settings)
+        let inner = request_response::Behaviour::with_codec(codec, [(name(protocol), support)], settings);
+        Teller::new(inner, counter, strangers.clone(), listed.clone(), Rc::clone(&guests))
     };
+    let of_anyone = |support, protocol| exchange_as(support, protocol, &budgets.strangers, &budgets.listed);
+    let of_members = exchange_as(support.clone(), Protocol::Swarm, &budgets.members, &budgets.members);
     let about = identify::Config::new(PROTOCOL_VERSION.to_owned(), identity.public())
         .with_agent_version(concat!("starling/", env!("CARGO_PKG_VERSION")).to_owned())
         .with_cache_size(0);
@@ -165,10 +188,14 @@ fn behaviour(
         identify: identify::Behaviour::new(about),
         ping: ping::Behaviour::default(),
         kad: kademlia(config, identity, serves),
-        onion: exchange(Protocol::Onion, &budgets.inbound),
-        storage: exchange(Protocol::Storage, &budgets.inbound),
-        echo: exchange(Protocol::Ping, &budgets.inbound),
-        members: Gate::new(exchange(Protocol::Swarm, &budgets.listed), guests),
+        onion: of_anyone(support.clone(), Protocol::Onion),
+        storage: of_anyone(support.clone(), Protocol::Storage),
+        echo: of_anyone(support.clone(), Protocol::Ping),
+        members: Gate::new(of_members, Rc::clone(&guests)),
+        monitor: of_anyone(support, Protocol::Monitor),
+        // Whoever subscribes is notified, and listens nowhere for that but on the connection it made.
+        notify: of_anyone(ProtocolSupport::Full, Protocol::Notify),
+        hold: Hold::default(),
     }
 }
 

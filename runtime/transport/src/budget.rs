@@ -7,6 +7,8 @@ use std::sync::{
 
 use bytes::Bytes;
 
+use crate::purse::{Expense, Purse};
+
 /// A shared allowance. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Budget {
@@ -20,11 +22,11 @@ pub(crate) struct Hold {
     bytes: usize,
 }
 
-/// Bytes that count against a budget for as long as they are held.
+/// Bytes that count against an allowance for as long as they are held.
 #[derive(Debug)]
 pub(crate) struct Body {
     pub(crate) bytes: Bytes,
-    hold: Hold,
+    expense: Expense,
 }
 
 impl Budget {
@@ -37,10 +39,9 @@ impl Budget {
         Hold { budget: self.clone(), bytes: 0 }
     }
 
-    /// Takes what `bytes` needs; nothing when so much is not left.
-    pub(crate) fn body(&self, bytes: Bytes) -> Option<Body> {
-        let mut hold = self.hold();
-        hold.extend(bytes.len()).then_some(Body { bytes, hold })
+    /// How much is left at this moment.
+    pub(crate) fn left(&self) -> usize {
+        self.left.load(Ordering::Acquire)
     }
 }
 
@@ -55,9 +56,9 @@ impl Hold {
         taken.is_ok()
     }
 
-    /// Keeps the hold as long as `bytes`.
-    pub(crate) fn keep(self, bytes: Vec<u8>) -> Body {
-        Body { bytes: bytes.into(), hold: self }
+    /// How much it is.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 
@@ -67,10 +68,28 @@ impl Drop for Hold {
     }
 }
 
+/// So that bytes can be handed on with what they count for.
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 impl Body {
-    /// The bytes and what they count for, apart: for handing the bytes on while the hold stays here.
-    pub(crate) fn into_parts(self) -> (Bytes, Hold) {
-        (self.bytes, self.hold)
+    /// Pays for `bytes`; nothing when the purse does not hold so much.
+    pub(crate) fn paid(bytes: Bytes, purse: &Purse) -> Option<Self> {
+        let mut expense = purse.expense();
+        expense.extend(bytes.len()).then_some(Self { bytes, expense })
+    }
+
+    /// Bytes that were paid for while they came.
+    pub(crate) fn kept(bytes: Vec<u8>, expense: Expense) -> Self {
+        Self { bytes: bytes.into(), expense }
+    }
+
+    /// The bytes and what they cost, apart: for handing the bytes on while the expense stays here.
+    pub(crate) fn into_parts(self) -> (Bytes, Expense) {
+        (self.bytes, self.expense)
     }
 }
 
@@ -80,12 +99,12 @@ mod tests {
 
     #[test]
     fn what_is_held_is_not_there_for_others_until_it_is_dropped() {
-        let budget = Budget::new(10);
+        let purse = Purse::new(Budget::new(10));
 
-        let first = budget.body(Bytes::from_static(b"1234567")).unwrap();
-        assert!(budget.body(Bytes::from_static(b"1234")).is_none());
+        let first = Body::paid(Bytes::from_static(b"1234567"), &purse).unwrap();
+        assert!(Body::paid(Bytes::from_static(b"1234"), &purse).is_none());
         drop(first);
-        assert!(budget.body(Bytes::from_static(b"1234567890")).is_some());
+        assert!(Body::paid(Bytes::from_static(b"1234567890"), &purse).is_some());
     }
 
     #[test]
@@ -96,6 +115,7 @@ mod tests {
         assert!(hold.extend(6));
         assert!(!hold.extend(5));
         assert!(hold.extend(4));
+        assert_eq!((hold.bytes(), budget.left()), (10, 0));
         drop(hold);
         assert!(budget.hold().extend(10));
     }

@@ -8,7 +8,11 @@
 //! A length is checked against the protocol's limit before anything is allocated, and a buffer grows with what has
 //! arrived, never to what was announced.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use futures::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
@@ -20,8 +24,9 @@ use starling_kernel::Clock;
 use thiserror::Error;
 
 use crate::{
-    budget::{Body, Budget},
+    budget::Body,
     limits::longest,
+    purse::{Counter, Purse},
 };
 
 /// A buffer starts with this many bytes and doubles from there.
@@ -71,15 +76,44 @@ impl From<FrameError> for io::Error {
 }
 
 /// Reads and writes the frames of one protocol.
-#[derive(Clone)]
+///
+/// The behaviour has one, and makes a copy for each connection: the copy keeps the purse that was laid out for it.
 pub(crate) struct Codec {
     longest_request: usize,
     longest_answer: usize,
     /// Pays for requests that are read.
-    inbound: Budget,
+    inbound: Payer,
     /// Pays for answers that are read.
-    outbound: Budget,
+    outbound: Purse,
     clock: Arc<dyn Clock>,
+}
+
+#[derive(Clone)]
+enum Payer {
+    /// Whoever is at the counter when a copy is made.
+    Next(Counter),
+    Peer(Purse),
+}
+
+impl Payer {
+    fn purse(&self) -> Purse {
+        match self {
+            Payer::Next(counter) => counter.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Payer::Peer(purse) => purse.clone(),
+        }
+    }
+}
+
+impl Clone for Codec {
+    fn clone(&self) -> Self {
+        Self {
+            longest_request: self.longest_request,
+            longest_answer: self.longest_answer,
+            inbound: Payer::Peer(self.inbound.purse()),
+            outbound: self.outbound.clone(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
 }
 
 /// The name of a protocol on the wire.
@@ -89,13 +123,15 @@ pub(crate) const fn name(protocol: Protocol) -> StreamProtocol {
         Protocol::Storage => "/starling/storage/1",
         Protocol::Swarm => "/starling/swarm/1",
         Protocol::Ping => "/starling/ping/1",
+        Protocol::Monitor => "/starling/monitor/1",
+        Protocol::Notify => "/starling/notify/1",
     })
 }
 
 impl Codec {
-    pub(crate) fn new(protocol: Protocol, inbound: Budget, outbound: Budget, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(protocol: Protocol, inbound: Counter, outbound: Purse, clock: Arc<dyn Clock>) -> Self {
         let (longest_request, longest_answer) = longest(protocol);
-        Self { longest_request, longest_answer, inbound, outbound, clock }
+        Self { longest_request, longest_answer, inbound: Payer::Next(inbound), outbound, clock }
     }
 }
 
@@ -108,7 +144,7 @@ impl request_response::Codec for Codec {
     where
         T: AsyncRead + Unpin + Send,
     {
-        read_frame(io, "request", self.longest_request, &self.inbound, Some(&*self.clock)).await
+        read_frame(io, "request", self.longest_request, &self.inbound.purse(), Some(&*self.clock)).await
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Reply>
@@ -152,7 +188,7 @@ async fn read_frame<T>(
     io: &mut T,
     what: &'static str,
     limit: usize,
-    budget: &Budget,
+    purse: &Purse,
     clock: Option<&dyn Clock>,
 ) -> io::Result<Body>
 where
@@ -164,12 +200,12 @@ where
     if size > limit {
         return Err(FrameError::TooLarge { what, size, limit }.into());
     }
-    let mut hold = budget.hold();
+    let mut expense = purse.expense();
     let mut bytes = Vec::new();
     while bytes.len() < size {
         let filled = bytes.len();
         let grown = size.min((filled * 2).max(FIRST_BUFFER));
-        if !hold.extend(grown - filled) {
+        if !expense.extend(grown - filled) {
             return Err(FrameError::NoMemory.into());
         }
         bytes.reserve_exact(grown - filled);
@@ -182,7 +218,7 @@ where
             }
         }
     }
-    Ok(hold.keep(bytes))
+    Ok(Body::kept(bytes, expense))
 }
 
 async fn read_in_time<T>(io: &mut T, step: &mut [u8], clock: &dyn Clock) -> io::Result<()>
@@ -215,9 +251,15 @@ mod tests {
     use starling_kernel::ManualClock;
 
     use super::*;
+    use crate::budget::Budget;
+
+    fn codec_of(protocol: Protocol, budget: &Budget, clock: &ManualClock) -> Codec {
+        let purse = Purse::new(budget.clone());
+        Codec::new(protocol, Arc::new(purse.clone().into()), purse, Arc::new(clock.clone()))
+    }
 
     fn codec(budget: usize) -> Codec {
-        Codec::new(Protocol::Ping, Budget::new(budget), Budget::new(budget), Arc::new(ManualClock::at(0)))
+        codec_of(Protocol::Ping, &Budget::new(budget), &ManualClock::at(0))
     }
 
     fn read(codec: &mut Codec, bytes: &[u8]) -> io::Result<Body> {
@@ -227,7 +269,7 @@ mod tests {
     #[test]
     fn a_request_is_read_as_it_was_written() {
         let mut codec = codec(1000);
-        let body = codec.outbound.body(Bytes::from_static(b"hello")).unwrap();
+        let body = Body::paid(Bytes::from_static(b"hello"), &codec.outbound).unwrap();
         let mut wire = Vec::new();
 
         futures::executor::block_on(codec.write_request(&name(Protocol::Ping), &mut wire, body)).unwrap();
@@ -247,7 +289,7 @@ mod tests {
     #[test]
     fn a_body_over_the_limit_is_not_written() {
         let mut codec = codec(1000);
-        let body = codec.outbound.body(Bytes::from(vec![0; 65])).unwrap();
+        let body = Body::paid(Bytes::from(vec![0; 65]), &codec.outbound).unwrap();
         let mut wire = Vec::new();
 
         let outcome =
@@ -274,8 +316,7 @@ mod tests {
     #[test]
     fn what_is_announced_but_never_sent_takes_little_memory() {
         let budget = Budget::new(10 << 20);
-        let mut codec =
-            Codec::new(Protocol::Storage, budget.clone(), budget.clone(), Arc::new(ManualClock::at(0)));
+        let mut codec = codec_of(Protocol::Storage, &budget, &ManualClock::at(0));
         let mut hold = budget.hold();
         assert!(hold.extend((10 << 20) - FIRST_BUFFER), "leaves room for the first buffer only");
         let mut wire = (10_u32 << 20).to_be_bytes().to_vec();
@@ -289,8 +330,7 @@ mod tests {
     #[test]
     fn a_request_that_stops_arriving_is_dropped_and_one_that_trickles_in_steps_is_not() {
         let (budget, clock) = (Budget::new(1 << 20), ManualClock::at(0));
-        let mut codec =
-            Codec::new(Protocol::Storage, budget.clone(), budget.clone(), Arc::new(clock.clone()));
+        let mut codec = codec_of(Protocol::Storage, &budget, &clock);
         let size = u32::try_from(3 * STEP).unwrap();
         let (mut steps, mut io) = trickle();
         let name = name(Protocol::Storage);

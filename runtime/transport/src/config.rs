@@ -4,7 +4,7 @@ use std::{net::Ipv4Addr, time::Duration};
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
-use starling_kernel::{Bounds, config::Note};
+use starling_kernel::{Bounds, RateLimit, config::Note};
 
 use crate::limits::Limits;
 
@@ -76,10 +76,18 @@ pub struct Config {
     pub calls_per_peer: usize,
     /// How many requests of one protocol may be under way to one peer; the others of its callers wait.
     pub under_way_per_peer: usize,
-    /// How many requests of one protocol of one peer are worked on at once; more are answered as busy.
+    /// How many requests of one protocol of one peer wait or are worked on at once; more are answered as busy.
     pub served_per_peer: usize,
+    /// How many requests of listed nodes are worked on at once, and how many of strangers; the others wait, and peers take turns.
+    pub served_at_once: usize,
+    /// How often a peer that is no listed node may ask for storage; onion requests are not counted.
+    pub rate: RateLimit,
     /// How many HTTPS requests may be under way.
     pub https_calls: usize,
+    /// How many requests to web servers, which onion requests of others end at, may be under way.
+    pub web_calls: usize,
+    /// How many of them to one address.
+    pub web_calls_per_server: usize,
     /// What the kernel needs to know.
     pub bounds: Bounds,
 }
@@ -105,7 +113,12 @@ impl Default for Config {
             calls_per_peer: 1024,
             under_way_per_peer: 256,
             served_per_peer: 256,
+            served_at_once: 1024,
+            rate: RateLimit::default(),
             https_calls: 1024,
+            web_calls: 512,
+            // Most requests of a network are to one file server.
+            web_calls_per_server: 128,
             bounds: Bounds {
                 mailbox_capacity: 4096,
                 concurrency: 16384,
@@ -160,9 +173,18 @@ impl Config {
         ),
         Note::new(
             "served_per_peer",
-            "How many requests of one protocol of one peer are worked on at once; more are answered as busy.",
+            "How many requests of one protocol of one peer wait or are worked on at once; more are answered as busy.",
+        ),
+        Note::new(
+            "served_at_once",
+            "How many requests of listed nodes are worked on at once, and how many of strangers; the others wait, and peers take turns.",
         ),
         Note::new("https_calls", "How many HTTPS requests may be under way."),
+        Note::new(
+            "web_calls",
+            "How many requests to web servers, which onion requests of others end at, may be under way.",
+        ),
+        Note::new("web_calls_per_server", "How many of them to one address."),
     ];
 
     /// Checks what the types cannot: the text names the key and what was expected.
@@ -175,7 +197,10 @@ impl Config {
             ("calls_per_peer", self.calls_per_peer),
             ("under_way_per_peer", self.under_way_per_peer),
             ("served_per_peer", self.served_per_peer),
+            ("served_at_once", self.served_at_once),
             ("https_calls", self.https_calls),
+            ("web_calls", self.web_calls),
+            ("web_calls_per_server", self.web_calls_per_server),
         ];
         if let Some((key, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return Err(format!("transport.{key} is 0, expected at least 1"));
@@ -208,8 +233,11 @@ impl Config {
             let (given, least) = (self.memory, Limits::LEAST_MEMORY);
             return Err(format!("transport.memory is {given}, expected at least {least}"));
         }
-        if self.bounds.concurrency <= self.calls.saturating_add(self.https_calls) {
-            let expected = "expected more than transport.calls and transport.https_calls together";
+        self.rate.validate("transport.rate")?;
+        let all_calls = self.calls.saturating_add(self.https_calls).saturating_add(self.web_calls);
+        if self.bounds.concurrency <= all_calls {
+            let expected =
+                "expected more than transport.calls, transport.https_calls and transport.web_calls together";
             return Err(format!("transport.bounds.concurrency is {}, {expected}", self.bounds.concurrency));
         }
         Ok(())
@@ -234,7 +262,10 @@ mod tests {
 
     #[test]
     fn every_key_has_its_note_and_every_note_its_key() {
-        let notes = Notes::new().section("", "", Config::NOTES).section("bounds", "", Bounds::NOTES);
+        let notes = Notes::new()
+            .section("", "", Config::NOTES)
+            .section("rate", "", RateLimit::NOTES)
+            .section("bounds", "", Bounds::NOTES);
 
         let example = notes.example(&Config::default()).unwrap();
 
@@ -257,10 +288,14 @@ mod tests {
             assert!(error.contains(named), "{error}");
         }
         check("calls = 0", "transport.calls");
+        check("served_at_once = 0", "transport.served_at_once");
+        check("rate.burst = 0", "transport.rate.burst");
         check("carriers = []", "transport.carriers");
         check("memory = \"1 MiB\"", "transport.memory");
         check("dead_after = \"0s\"", "transport.dead_after");
         check("backoff_longest = \"1ms\"", "transport.backoff_longest");
         check("calls = 20000", "transport.bounds.concurrency");
+        check("web_calls = 20000", "transport.bounds.concurrency");
+        check("web_calls_per_server = 0", "transport.web_calls_per_server");
     }
 }

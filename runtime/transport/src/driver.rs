@@ -5,14 +5,22 @@
 
 mod calls;
 mod dialing;
+mod listeners;
+mod notices;
 mod requests;
 
-use std::{collections::HashMap, net::SocketAddrV4, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddrV4},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
 use libp2p::{
-    Multiaddr, PeerId, Swarm, identify, kad,
+    Multiaddr, PeerId, Swarm, identify, kad, multiaddr,
     request_response::{InboundRequestId, OutboundRequestId},
     swarm::SwarmEvent,
 };
@@ -20,21 +28,28 @@ use starling_contracts::{
     staking::NodeList,
     transport::{Error, PeerAddress, Protocol},
 };
-use starling_kernel::Clock;
+use starling_kernel::{Clock, Entropy, RateLimiter};
 use starling_protocol::crypto::ed25519;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info};
 
-use self::requests::{Admitted, Served};
+use self::{
+    listeners::Listeners,
+    notices::Subscribers,
+    requests::{Admitted, Served, Waiting},
+};
 use crate::{
     backoff::Pauses,
-    behaviour::{Behaviour, BehaviourEvent, Budgets},
+    behaviour::{Behaviour, BehaviourEvent},
     config::Config,
+    fair::FairQueue,
     gate::Guests,
     identity,
     inbound::Desk,
+    limits::Limits,
     metrics::{self, Direction},
     peer::{Call, Peer},
+    purse::Purse,
 };
 
 /// Addresses of one peer that are remembered for others.
@@ -63,9 +78,12 @@ pub(crate) struct Parts {
     pub(crate) own: ed25519::PublicKey,
     pub(crate) desk: Desk,
     pub(crate) guests: Guests,
-    pub(crate) budgets: Budgets,
+    pub(crate) rate: Rc<RateLimiter<PeerId>>,
+    /// What notices, and answers to those of others, are paid from.
+    pub(crate) notices: Purse,
     pub(crate) addresses: Addresses,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) commands: mpsc::Receiver<Command>,
 }
 
@@ -76,7 +94,8 @@ pub(crate) struct Driver {
     own: ed25519::PublicKey,
     desk: Rc<Desk>,
     guests: Guests,
-    budgets: Budgets,
+    rate: Rc<RateLimiter<PeerId>>,
+    notices: Purse,
     addresses: Addresses,
     clock: Arc<dyn Clock>,
     commands: mpsc::Receiver<Command>,
@@ -84,6 +103,8 @@ pub(crate) struct Driver {
     listed: HashMap<PeerId, SocketAddrV4>,
     height: Option<u64>,
     peers: HashMap<PeerId, Peer>,
+    /// Where connected peers are, whoever made the connection.
+    remotes: HashMap<PeerId, IpAddr>,
     /// Calls of all peers together.
     calls: usize,
     under_way: HashMap<(Protocol, OutboundRequestId), (PeerId, Asker)>,
@@ -93,8 +114,16 @@ pub(crate) struct Driver {
     admitted: HashMap<(Protocol, InboundRequestId), Admitted>,
     /// Each protocol is counted by itself: a peer's onions leave room for what it sends as a member of a swarm.
     served_per_peer: HashMap<(PeerId, Protocol), usize>,
+    /// What strangers sent and what listed nodes did: neither waits for the other.
+    strangers_waiting: FairQueue<PeerId, Waiting>,
+    listed_waiting: FairQueue<PeerId, Waiting>,
     serving: FuturesUnordered<LocalBoxFuture<'static, Served>>,
     draining: Option<oneshot::Sender<()>>,
+    entropy: Arc<dyn Entropy>,
+    /// Peers that are notified.
+    subscribers: Subscribers,
+    /// Who in this process listens to which peer's notices.
+    listeners: Listeners,
 }
 
 /// A timer that rang.
@@ -116,20 +145,24 @@ enum Alarm {
 
 impl Driver {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { swarm, config, own, desk, guests, budgets, addresses, clock, commands } = parts;
+        let Parts { swarm, config, own, desk, guests, rate, notices, addresses, clock, entropy, commands } =
+            parts;
+        let (served_at_once, memory) = (config.served_at_once, config.memory);
         Self {
             swarm,
             config,
             own,
             desk: Rc::new(desk),
             guests,
-            budgets,
+            rate,
+            notices,
             addresses,
             clock,
             commands,
             listed: HashMap::new(),
             height: None,
             peers: HashMap::new(),
+            remotes: HashMap::new(),
             calls: 0,
             under_way: HashMap::new(),
             lookups: HashMap::new(),
@@ -137,8 +170,13 @@ impl Driver {
             timers: FuturesUnordered::new(),
             admitted: HashMap::new(),
             served_per_peer: HashMap::new(),
+            strangers_waiting: FairQueue::new(served_at_once),
+            listed_waiting: FairQueue::new(served_at_once),
             serving: FuturesUnordered::new(),
             draining: None,
+            subscribers: Subscribers::new(&Limits::of(memory)),
+            entropy,
+            listeners: Listeners::default(),
         }
     }
 
@@ -148,6 +186,8 @@ impl Driver {
             tokio::select! {
                 Some(served) = self.serving.next() => self.answer(served),
                 Some(tick) = self.timers.next() => self.tick(tick),
+                Some(due) = self.subscribers.next() => self.notify(due),
+                Some(peer) = self.listeners.next() => self.hold_as_needed(peer),
                 event = self.swarm.select_next_some() => self.event(event),
                 command = self.commands.recv() => match command {
                     Some(command) => self.command(command),
@@ -186,11 +226,16 @@ impl Driver {
                 let direction = if endpoint.is_dialer() { Direction::Out } else { Direction::In };
                 metrics::connection_opened(direction);
                 self.count_connections();
+                self.remotes.extend(ip_of(endpoint.get_remote_address()).map(|ip| (peer_id, ip)));
                 self.connected(peer_id);
             }
             SwarmEvent::ConnectionClosed { peer_id, num_established, .. } => {
                 self.count_connections();
                 if num_established == 0 {
+                    self.remotes.remove(&peer_id);
+                    self.strangers_waiting.forget(&peer_id);
+                    self.listed_waiting.forget(&peer_id);
+                    self.forget_notices(peer_id);
                     self.disconnected(peer_id);
                 }
             }
@@ -212,6 +257,8 @@ impl Driver {
             BehaviourEvent::Storage(event) => self.exchanged(Protocol::Storage, event),
             BehaviourEvent::Members(event) => self.exchanged(Protocol::Swarm, event),
             BehaviourEvent::Echo(event) => self.exchanged(Protocol::Ping, event),
+            BehaviourEvent::Monitor(event) => self.exchanged(Protocol::Monitor, event),
+            BehaviourEvent::Notify(event) => self.exchanged(Protocol::Notify, event),
             BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
                 self.identified(peer_id, info.listen_addrs);
             }
@@ -308,4 +355,12 @@ impl Driver {
             Tick { peer, round, what }
         }));
     }
+}
+
+fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
+    address.iter().find_map(|part| match part {
+        multiaddr::Protocol::Ip4(address) => Some(address.into()),
+        multiaddr::Protocol::Ip6(address) => Some(address.into()),
+        _ => None,
+    })
 }

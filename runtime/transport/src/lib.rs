@@ -6,9 +6,11 @@
 //!
 //! - [`Transport`]: the actor, made by [`spec`] from a [`Config`].
 //! - `driver`: the one task that owns the libp2p swarm; `peer` and `backoff` think for it about each peer.
-//! - `codec`, `budget`, `limits`: what a stranger may send, and how much of it is held at once.
+//! - `codec`, `budget`, `purse`, `limits`: what a stranger may send, and how much of it is held at once.
+//! - `fair`: whose request is worked on next. `hold`: connections that are kept for the notices of subscriptions.
 //! - `inbound`: requests of peers, handed to the other actors and answered.
 //! - `https`: the client for seeds and for nodes that speak no libp2p.
+//! - `web`: the client for web servers that onion requests of others name; [`Outside`] is what it finds outside.
 //!
 //! What may be sent to it is in [`starling_contracts::transport`].
 
@@ -19,7 +21,9 @@ mod budget;
 mod codec;
 mod config;
 mod driver;
+mod fair;
 mod gate;
+mod hold;
 mod https;
 mod identity;
 mod inbound;
@@ -27,6 +31,9 @@ mod limits;
 mod listen;
 mod metrics;
 mod peer;
+mod purse;
+mod web;
 
-pub use actor::{Transport, spec};
+pub use actor::{Transport, spec, spec_with};
 pub use config::{Carrier, Config, FirstHop};
+pub use web::{Internet, Outside, Roots, System};

@@ -2,21 +2,29 @@
 
 use bytesize::ByteSize;
 use starling_contracts::transport::Protocol;
-use starling_protocol::peer_wire::{MAX_BODY, MAX_FRAMING};
+use starling_protocol::peer_wire::{MAX_BODY, MAX_FRAMING, MAX_NOTICE};
 
 /// What a connection at rest takes: buffers of the carrier, tables of the multiplexer, tasks.
 const PER_CONNECTION: u64 = 128 << 10;
 
-/// How much one memory setting allows. A quarter goes to requests that come in, a quarter to those that go out and
-/// their answers, a quarter to connections; the last is left for what cannot be counted.
+/// How much one memory setting allows. A sixth each goes to requests of strangers, of listed nodes, and of members of a swarm,
+/// to requests that go out and their answers, and to connections; the last is left for what cannot be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Bytes of strangers' requests that are read or being answered.
-    pub(crate) inbound_bytes: usize,
-    /// The same for what only listed nodes may send.
+    /// Bytes of strangers' requests that are read or being answered, and of the answers.
+    pub(crate) stranger_bytes: usize,
+    /// The same for what listed nodes pass on.
     pub(crate) listed_bytes: usize,
+    /// The same for what members of a swarm copy to each other.
+    pub(crate) member_bytes: usize,
     /// Bytes of our requests and of answers to them.
     pub(crate) outbound_bytes: usize,
+    /// Bytes of requests to web servers and of their answers: of the last sixth, but at least room for the longest of both.
+    pub(crate) web_bytes: usize,
+    /// Bytes of notices that wait for subscribers to take them.
+    pub(crate) notice_bytes: usize,
+    /// Peers that may be subscribed: each keeps a connection for itself.
+    pub(crate) subscribers: usize,
     /// Connections, both ways; listed nodes are not counted.
     pub(crate) connections: u32,
     /// Those of them that others opened.
@@ -29,15 +37,19 @@ pub(crate) struct Limits {
 
 impl Limits {
     /// Below this not even one body each way and a handful of connections fit.
-    pub(crate) const LEAST_MEMORY: ByteSize = ByteSize::mib(64);
+    pub(crate) const LEAST_MEMORY: ByteSize = ByteSize::mib(96);
 
     pub(crate) fn of(memory: ByteSize) -> Self {
-        let quarter = memory.as_u64() / 4;
-        let connections = u32::try_from(quarter / PER_CONNECTION).unwrap_or(u32::MAX).max(16);
+        let sixth = memory.as_u64() / 6;
+        let connections = u32::try_from(sixth / PER_CONNECTION).unwrap_or(u32::MAX).max(16);
         Self {
-            inbound_bytes: bytes(quarter),
-            listed_bytes: bytes(quarter),
-            outbound_bytes: bytes(quarter),
+            stranger_bytes: bytes(sixth),
+            listed_bytes: bytes(sixth),
+            member_bytes: bytes(sixth),
+            outbound_bytes: bytes(sixth),
+            web_bytes: bytes(sixth / 2).max(2 * MAX_BODY),
+            notice_bytes: bytes(sixth / 4),
+            subscribers: usize::try_from(connections / 8 * 3).unwrap_or(usize::MAX),
             connections,
             inbound_connections: connections / 4 * 3,
             pending_connections: (connections / 4).max(16),
@@ -55,6 +67,8 @@ pub(crate) const fn longest(protocol: Protocol) -> (usize, usize) {
         Protocol::Storage => (MAX_BODY, MAX_BODY + MAX_FRAMING),
         Protocol::Swarm => (MAX_BODY + MAX_FRAMING, MAX_BODY + MAX_FRAMING),
         Protocol::Ping => (64, 64),
+        Protocol::Monitor => (MAX_BODY, MAX_BODY + MAX_FRAMING),
+        Protocol::Notify => (MAX_NOTICE, 0),
     }
 }
 
@@ -68,22 +82,27 @@ mod tests {
 
     #[test]
     fn twice_the_memory_allows_twice_as_much() {
-        let (one, two) = (Limits::of(ByteSize::mib(256)), Limits::of(ByteSize::mib(512)));
+        let (one, two) = (Limits::of(ByteSize::mib(384)), Limits::of(ByteSize::mib(768)));
 
         assert_eq!(one.connections, 512);
-        assert_eq!(one.inbound_bytes, 64 << 20);
+        assert_eq!(one.stranger_bytes, 64 << 20);
+        assert_eq!((one.web_bytes, two.web_bytes), (32 << 20, 64 << 20));
         assert_eq!(two.connections, 2 * one.connections);
-        assert_eq!(two.inbound_bytes, 2 * one.inbound_bytes);
+        assert_eq!(two.stranger_bytes, 2 * one.stranger_bytes);
     }
 
     #[test]
     fn the_least_memory_has_room_for_the_longest_request_of_each_kind() {
         let limits = Limits::of(Limits::LEAST_MEMORY);
 
-        for protocol in [Protocol::Onion, Protocol::Storage, Protocol::Swarm, Protocol::Ping] {
+        for protocol in crate::metrics::PROTOCOLS {
             let (request, answer) = longest(protocol);
-            assert!(request < limits.inbound_bytes && request < limits.listed_bytes);
+            assert!(request < limits.stranger_bytes.min(limits.listed_bytes).min(limits.member_bytes));
             assert!(answer < limits.outbound_bytes);
         }
+        assert!(
+            2 * MAX_BODY <= limits.web_bytes,
+            "a web server's answer may be as long as what it was asked"
+        );
     }
 }

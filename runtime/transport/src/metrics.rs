@@ -10,12 +10,36 @@ const CONNECTIONS_REFUSED: &str = "transport_connections_refused_total";
 const DIALS_FAILED: &str = "transport_dials_failed_total";
 const LOOKUPS: &str = "transport_lookups_total";
 const REQUESTS_OUT: &str = "transport_requests_out_total";
+const REQUESTS_WAITING: &str = "transport_requests_waiting";
 const REQUESTS_IN: &str = "transport_requests_in_total";
 const BYTES: &str = "transport_bytes_total";
+const NOTICES_LOST: &str = "transport_notices_lost_total";
+const SUBSCRIBERS: &str = "transport_subscribers";
 const HTTPS_REQUESTS: &str = "transport_https_requests_total";
 const HTTPS_BYTES: &str = "transport_https_bytes_total";
+const WEB_REQUESTS: &str = "transport_web_requests_total";
+const WEB_BYTES: &str = "transport_web_bytes_total";
 
-const PROTOCOLS: [Protocol; 4] = [Protocol::Onion, Protocol::Storage, Protocol::Swarm, Protocol::Ping];
+/// All of them.
+pub(crate) const PROTOCOLS: [Protocol; 6] = [
+    Protocol::Onion,
+    Protocol::Storage,
+    Protocol::Swarm,
+    Protocol::Ping,
+    Protocol::Monitor,
+    Protocol::Notify,
+];
+const WEB_OUTCOMES: [&str; 9] = [
+    "done",
+    "unreachable",
+    "timed_out",
+    "too_large",
+    "busy",
+    "broken",
+    "forbidden",
+    "untrusted",
+    "redirected",
+];
 const CALL_OUTCOMES: [&str; 8] =
     ["done", "unreachable", "timed_out", "not_served", "too_large", "busy", "broken", "refused"];
 
@@ -26,6 +50,8 @@ pub(crate) enum Inbound {
     Answered,
     /// It was answered that too many of this peer are being worked on.
     Busy,
+    /// It was answered that this peer asks too often.
+    TooMany,
     /// The protocol is not served to this peer.
     NotServed,
     /// It did not arrive whole, or its answer could not be sent.
@@ -33,12 +59,13 @@ pub(crate) enum Inbound {
 }
 
 impl Inbound {
-    const ALL: [Self; 4] = [Self::Answered, Self::Busy, Self::NotServed, Self::Broken];
+    const ALL: [Self; 5] = [Self::Answered, Self::Busy, Self::TooMany, Self::NotServed, Self::Broken];
 
     const fn label(self) -> &'static str {
         match self {
             Self::Answered => "answered",
             Self::Busy => "busy",
+            Self::TooMany => "too_many",
             Self::NotServed => "not_served",
             Self::Broken => "broken",
         }
@@ -77,20 +104,46 @@ pub(crate) fn register() {
     );
     describe_counter!(LOOKUPS, Unit::Count, "Times other nodes were asked for the address of a listed peer.");
     describe_counter!(REQUESTS_OUT, Unit::Count, "Requests to peers, by protocol and what came of them.");
+    describe_gauge!(
+        REQUESTS_WAITING,
+        Unit::Count,
+        "Requests of listed nodes, and of strangers, that wait for their turn."
+    );
     describe_counter!(REQUESTS_IN, Unit::Count, "Requests of peers, by protocol and what came of them.");
     describe_counter!(BYTES, Unit::Bytes, "Bodies of requests and answers, by protocol and direction.");
     describe_counter!(HTTPS_REQUESTS, Unit::Count, "Requests over HTTPS, by what came of them.");
     describe_counter!(HTTPS_BYTES, Unit::Bytes, "Bodies over HTTPS, by direction.");
+    describe_counter!(
+        WEB_REQUESTS,
+        Unit::Count,
+        "Requests to web servers for onion requests of others, by what came of them."
+    );
+    describe_counter!(WEB_BYTES, Unit::Bytes, "Bodies to and from those web servers, by direction.");
+    describe_counter!(
+        NOTICES_LOST,
+        Unit::Count,
+        "Notices for which a subscriber had no room, by whether it is a peer (out) or in this process (in)."
+    );
+    describe_gauge!(SUBSCRIBERS, Unit::Count, "Peers whose connections are kept for notices.");
+    gauge!(SUBSCRIBERS).set(0.0);
     gauge!(CONNECTIONS).set(0.0);
+    for is_listed in [false, true] {
+        requests_waiting(is_listed, 0);
+    }
     counter!(CONNECTIONS_REFUSED).increment(0);
     counter!(DIALS_FAILED).increment(0);
     counter!(LOOKUPS).increment(0);
     for direction in Direction::ALL.map(Direction::label) {
         counter!(CONNECTIONS_OPENED, "direction" => direction).increment(0);
+        counter!(NOTICES_LOST, "direction" => direction).increment(0);
         counter!(HTTPS_BYTES, "direction" => direction).increment(0);
+        counter!(WEB_BYTES, "direction" => direction).increment(0);
         for protocol in PROTOCOLS.map(label) {
             counter!(BYTES, "protocol" => protocol, "direction" => direction).increment(0);
         }
+    }
+    for outcome in WEB_OUTCOMES {
+        counter!(WEB_REQUESTS, "outcome" => outcome).increment(0);
     }
     for outcome in CALL_OUTCOMES {
         counter!(HTTPS_REQUESTS, "outcome" => outcome).increment(0);
@@ -117,6 +170,15 @@ pub(crate) fn connection_refused() {
     counter!(CONNECTIONS_REFUSED).increment(1);
 }
 
+pub(crate) fn subscribers(count: usize) {
+    // Far below 2^52, where a float would begin to round.
+    gauge!(SUBSCRIBERS).set(count as f64);
+}
+
+pub(crate) fn notices_lost(direction: Direction, count: usize) {
+    counter!(NOTICES_LOST, "direction" => direction.label()).increment(wide(count));
+}
+
 pub(crate) fn dial_failed() {
     counter!(DIALS_FAILED).increment(1);
 }
@@ -133,6 +195,11 @@ pub(crate) fn request_in(protocol: Protocol, outcome: Inbound) {
     counter!(REQUESTS_IN, "protocol" => label(protocol), "outcome" => outcome.label()).increment(1);
 }
 
+pub(crate) fn requests_waiting(is_listed: bool, count: usize) {
+    let peers = if is_listed { "listed" } else { "strangers" };
+    gauge!(REQUESTS_WAITING, "peers" => peers).set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+}
+
 pub(crate) fn bytes(protocol: Protocol, direction: Direction, count: usize) {
     counter!(BYTES, "protocol" => label(protocol), "direction" => direction.label()).increment(wide(count));
 }
@@ -145,12 +212,29 @@ pub(crate) fn https_bytes(direction: Direction, count: usize) {
     counter!(HTTPS_BYTES, "direction" => direction.label()).increment(wide(count));
 }
 
+pub(crate) fn web_request<T>(result: &Result<T, Error>) {
+    let outcome = match result {
+        Err(Error::ForbiddenAddress | Error::BadAddress) => "forbidden",
+        Err(Error::UnknownName) => "unreachable",
+        Err(Error::Untrusted) => "untrusted",
+        Err(Error::Redirected) => "redirected",
+        other => outcome(other),
+    };
+    counter!(WEB_REQUESTS, "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn web_bytes(direction: Direction, count: usize) {
+    counter!(WEB_BYTES, "direction" => direction.label()).increment(wide(count));
+}
+
 const fn label(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Onion => "onion",
         Protocol::Storage => "storage",
         Protocol::Swarm => "swarm",
         Protocol::Ping => "ping",
+        Protocol::Monitor => "monitor",
+        Protocol::Notify => "notify",
     }
 }
 
@@ -243,7 +327,24 @@ mod tests {
                 Inbound::ALL.into_iter().for_each(|outcome| request_in(protocol, outcome));
                 Direction::ALL.into_iter().for_each(|direction| bytes(protocol, direction, 1));
             }
+            for error in [
+                Error::Unreachable(String::new()),
+                Error::UnknownName,
+                Error::TimedOut { within_ms: 1 },
+                Error::TooLarge { what: "answer", size: 1, limit: 0 },
+                CallError::Busy { actor: "transport", capacity: 1 }.into(),
+                Error::Broken(String::new()),
+                Error::ForbiddenAddress,
+                Error::BadAddress,
+                Error::Untrusted,
+                Error::Redirected,
+            ] {
+                web_request::<()>(&Err(error));
+            }
+            web_request(&Ok(()));
+            Direction::ALL.into_iter().for_each(|direction| web_bytes(direction, 1));
             Direction::ALL.into_iter().for_each(connection_opened);
+            Direction::ALL.into_iter().for_each(|direction| notices_lost(direction, 1));
             Direction::ALL.into_iter().for_each(|direction| https_bytes(direction, 1));
             https_request(&Ok(()));
             connection_refused();

@@ -14,8 +14,11 @@ use std::{
 
 use bytes::Bytes;
 use libp2p::{kad::QueryId, swarm::ConnectionId};
-use starling_contracts::transport::{Error, Protocol};
-use tokio::sync::oneshot;
+use starling_contracts::{
+    subscriptions::Notice,
+    transport::{Error, Protocol},
+};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{backoff::Backoff, budget::Body, config::Carrier};
 
@@ -27,6 +30,8 @@ pub(crate) struct Call {
     pub(crate) answer: oneshot::Sender<Result<Bytes, Error>>,
     /// Set when the peer is connected: from then on silence is the peer's own.
     pub(crate) is_connected: Rc<Cell<bool>>,
+    /// Where the notices go that the request asks for.
+    pub(crate) notices: Option<mpsc::Sender<Notice>>,
 }
 
 /// One peer.
@@ -230,7 +235,7 @@ impl Dialing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::budget::Budget;
+    use crate::{budget::Budget, purse::Purse};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -240,8 +245,8 @@ mod tests {
 
     fn call_of(protocol: Protocol) -> (Call, oneshot::Receiver<Result<Bytes, Error>>) {
         let (answer, receiver) = oneshot::channel();
-        let body = Budget::new(0).body(Bytes::new()).unwrap();
-        (Call { protocol, body, answer, is_connected: Rc::default() }, receiver)
+        let body = Body::paid(Bytes::new(), &Purse::new(Budget::new(0))).unwrap();
+        (Call { protocol, body, answer, is_connected: Rc::default(), notices: None }, receiver)
     }
 
     fn dialing(carriers: &[Carrier]) -> (Dialing, Vec<ConnectionId>) {

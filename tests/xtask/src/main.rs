@@ -1,9 +1,12 @@
 //! `cargo xtask`: parses the command line and runs a recipe.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
-use xtask::recipe::{self, TestsFailed};
+use xtask::{
+    fuzz::Plan,
+    recipe::{self, TestsFailed},
+};
 
 /// The project's own recipes.
 #[derive(Debug, Parser)]
@@ -35,6 +38,29 @@ enum Recipe {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Play folders of transcripts or recordings against a running node (--url) or the recorded network; --json
+    Replay {
+        /// Passed to the player
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Play scripts against a node (--url) and write its answers as transcripts
+    Record {
+        /// Passed to the recorder
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Run the fuzz targets in turn, with seeds from the project's vectors; installs cargo-fuzz if it is missing
+    Fuzz {
+        /// How long each target runs
+        #[arg(long, value_name = "N", default_value_t = 10.0)]
+        minutes: f64,
+        /// How many targets run at once
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        jobs: usize,
+        /// Which targets; all if none is named
+        targets: Vec<String>,
+    },
     /// Run everything that CI runs, in its order: lint, docs, floors, deny, test
     Ci,
 }
@@ -47,6 +73,12 @@ fn main() -> ExitCode {
         Recipe::Docs => recipe::docs(),
         Recipe::Deny => recipe::deny(),
         Recipe::Bench { arguments } => recipe::bench(&arguments),
+        Recipe::Replay { arguments } => recipe::replay("play", &arguments),
+        Recipe::Record { arguments } => recipe::replay("record", &arguments),
+        Recipe::Fuzz { minutes, jobs, targets } => {
+            let time = Duration::try_from_secs_f64(minutes * 60.0).unwrap_or_default();
+            recipe::fuzz(&Plan { time, jobs, targets })
+        }
         Recipe::Ci => recipe::ci(),
     };
     match outcome {

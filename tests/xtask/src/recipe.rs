@@ -1,11 +1,16 @@
 //! The recipes, and the order in which CI runs them.
 
-use std::{fmt, path::Path, time::Instant};
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
     floors::violations,
+    fuzz::{self, Plan},
     metadata::Metadata,
     tally::Tally,
     tool::{cargo, has_cargo, run, run_reading},
@@ -20,10 +25,13 @@ const DENY_VERSION: &str = "0.20.2";
 /// Something does not build, or a test failed.
 pub fn test(arguments: &[String]) -> Result<()> {
     enter_root()?;
-    if arguments.is_empty() || arguments.iter().any(|argument| argument == "starling-tests") {
+    let needs_program = arguments.is_empty() || arguments.iter().any(|argument| argument == "starling-tests");
+    if needs_program {
         // The tests across crates start real processes of this program.
         run(cargo().args(["build", "--package", "starling", "--bin", "starling"]))?;
     }
+    let program =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from).join("debug/starling");
     let chosen: Vec<_> = match arguments {
         [] => vec!["--workspace"],
         given => given.iter().map(String::as_str).collect(),
@@ -33,7 +41,12 @@ pub fn test(arguments: &[String]) -> Result<()> {
             // nextest does not know documentation tests; they go first so that its summary comes last.
             run(cargo().args(["test", "--workspace", "--doc", "--no-fail-fast"]))?;
         }
-        return run(cargo().args(["nextest", "run", "--no-fail-fast"]).args(chosen)).context(TestsFailed);
+        let mut command = cargo();
+        if needs_program && let Ok(program) = program.canonicalize() {
+            // It was built a moment ago; the tests need not ask cargo again, each for itself.
+            command.env("STARLING_BIN", program);
+        }
+        return run(command.args(["nextest", "run", "--no-fail-fast"]).args(chosen)).context(TestsFailed);
     }
     let mut tally = Tally::default();
     let status = run_reading(cargo().args(["test", "--no-fail-fast"]).args(chosen), |line| tally.read(line))?;
@@ -128,6 +141,27 @@ pub fn bench(arguments: &[String]) -> Result<()> {
     run(command.args(arguments))
 }
 
+/// Plays exchanges against nodes, or records them; paths are those of the folder the recipe was called in.
+///
+/// # Errors
+/// The player does not build, or a case failed, and the player has said so.
+pub fn replay(verb: &str, arguments: &[String]) -> Result<()> {
+    let manifest =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("xtask lies two below the root")?;
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--manifest-path"]).arg(manifest.join("Cargo.toml"));
+    command.args(["--package", "starling-tests", "--bin", "replay", "--", verb]);
+    run(command.args(arguments)).context(TestsFailed)
+}
+
+/// Runs the fuzz targets.
+///
+/// # Errors
+/// As [`fuzz::fuzz`].
+pub fn fuzz(plan: &Plan) -> Result<()> {
+    fuzz::fuzz(&enter_root()?, plan)
+}
+
 /// What CI runs, in its order; the tests come last, so that their summary ends the output.
 type Step = (&'static str, fn() -> Result<()>);
 const CI: &[Step] =
@@ -150,8 +184,9 @@ pub fn ci() -> Result<()> {
 }
 
 /// Recipes work from any folder of the workspace.
-fn enter_root() -> Result<()> {
+fn enter_root() -> Result<PathBuf> {
     let root =
         Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("xtask lies two below the root")?;
-    std::env::set_current_dir(root).with_context(|| format!("{} cannot be entered", root.display()))
+    std::env::set_current_dir(root).with_context(|| format!("{} cannot be entered", root.display()))?;
+    Ok(root.to_owned())
 }

@@ -1,5 +1,7 @@
 //! What goes back: statuses, headers and texts of storage-rpc §1.1.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
@@ -9,10 +11,7 @@ use actix_web::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use starling_contracts::{
-    routing::OnionAnswer,
-    storage::{Answer, Body},
-};
+use starling_contracts::routing::OnionAnswer;
 
 use super::{RETRY_AFTER, body::Unread};
 
@@ -48,14 +47,19 @@ impl Replies {
         self.builder(status, JSON).body(json)
     }
 
-    /// A storage answer, with the type its body has.
-    pub(super) fn answer(&self, Answer { status, body }: Answer) -> HttpResponse {
-        let status = status_of(status);
-        match body {
-            Body::Json(value) => self.json(status, Bytes::from(value.to_string())),
-            Body::Text(text) => self.text(status, text),
-            Body::Binary(bytes) => self.builder(status, BINARY).body(bytes),
-        }
+    /// An object that storage answers.
+    pub(super) fn answer(&self, status: u16, json: Bytes) -> HttpResponse {
+        self.json(status_of(status), json)
+    }
+
+    /// A text that storage answers.
+    pub(super) fn plain(&self, status: u16, text: String) -> HttpResponse {
+        self.text(status_of(status), text)
+    }
+
+    /// Bytes that storage answers.
+    pub(super) fn binary(&self, status: u16, bytes: Bytes) -> HttpResponse {
+        self.builder(status_of(status), BINARY).body(bytes)
     }
 
     /// An onion answer: to everybody but its recipient it is text, whatever it holds.
@@ -93,6 +97,13 @@ impl Replies {
         )
     }
 
+    /// The answer to somebody who asks too often (storage-load §3), with the time until the next request passes.
+    pub(super) fn too_many(&self, wait: Duration) -> HttpResponse {
+        self.builder(StatusCode::TOO_MANY_REQUESTS, TEXT)
+            .insert_header((RETRY_AFTER_NAME, seconds(wait).to_string()))
+            .body("Too Many Requests\n")
+    }
+
     pub(super) fn busy(&self) -> HttpResponse {
         self.come_back("Server busy, try again later".to_owned())
     }
@@ -107,9 +118,14 @@ impl Replies {
 
     fn come_back(&self, text: String) -> HttpResponse {
         self.builder(StatusCode::SERVICE_UNAVAILABLE, TEXT)
-            .insert_header((RETRY_AFTER_NAME, RETRY_AFTER.as_secs().to_string()))
+            .insert_header((RETRY_AFTER_NAME, seconds(RETRY_AFTER).to_string()))
             .body(text)
     }
+}
+
+/// Whole seconds, as `Retry-After` has them: enough of them, and never none.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 /// A status from elsewhere; one that HTTP cannot carry, or that promises another kind of answer, becomes 500 (onion-requests §4).
@@ -128,6 +144,13 @@ pub(super) fn base64_header(bytes: &[u8]) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_whole_seconds_and_is_never_too_short() {
+        for (millis, expected) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (59_999, 60)] {
+            assert_eq!(seconds(Duration::from_millis(millis)), expected, "{millis}");
+        }
+    }
 
     #[test]
     fn statuses_that_http_cannot_carry_become_500() {

@@ -16,10 +16,12 @@ use starling_contracts::{
     node::ServiceNode,
     routing::{self, EnterOnion, OnionAnswer},
     staking::{self, CurrentNodeList, NodeList},
-    storage::{self, Answer, Body, ServeRpc},
+    storage::{self, Answer, Body, Figures, Requests, ServeRpc, Spread, Statistics},
 };
-use starling_gateway::{Config, NodeFace, Options, spec};
-use starling_kernel::{Actor, Bounds, CallError, Context, Handler, Kernel, Spec, Task, done, message, task};
+use starling_gateway::{Admission, Config, NodeFace, Options, spec};
+use starling_kernel::{
+    Actor, Bounds, CallError, Context, Handler, Kernel, RateLimit, Spec, Task, done, message, task,
+};
 use starling_protocol::{
     crypto::{ed25519, x25519},
     swarm::SwarmId,
@@ -51,6 +53,11 @@ impl House {
 
     /// With other settings of the gateway, or other bounds of the storage.
     pub(crate) async fn open_with(change: impl FnOnce(&mut Config, &mut Bounds)) -> Self {
+        Self::open_at(RateLimit::default(), change).await
+    }
+
+    /// As above, with another limit for how often an address may ask.
+    pub(crate) async fn open_at(rate: RateLimit, change: impl FnOnce(&mut Config, &mut Bounds)) -> Self {
         // Another test of the process may have been faster.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let data = tempfile::tempdir().expect("a temporary folder");
@@ -59,6 +66,7 @@ impl House {
         change(&mut config, &mut bounds);
         let options = Options {
             node: Some(NodeFace { legacy: ed25519::PublicKey([9; 32]), version: [2, 8, 0] }),
+            admission: Arc::new(Admission::new(rate)),
             render_metrics: Arc::new(|| "all of them\n".to_owned()),
             version: "0.0.1-test",
             data_dir: data.path().to_owned(),
@@ -73,7 +81,8 @@ impl House {
                     async move { Ok(Storage { signals }) }
                 })
                 .bounds(bounds)
-                .serves::<ServeRpc>(),
+                .serves::<ServeRpc>()
+                .serves::<Statistics>(),
             )
             .actor(Spec::new(|_| async { Ok(Relay) }).serves::<EnterOnion>())
             .actor(
@@ -101,6 +110,10 @@ impl House {
 
     pub(crate) fn https(&self, path: &str) -> String {
         format!("https://{}{path}", self.https)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.https
     }
 
     pub(crate) fn operator(&self, path: &str) -> String {
@@ -139,15 +152,8 @@ impl House {
     pub(crate) async fn raw_bytes(&self, request: Vec<u8>) -> String {
         let address = self.https;
         let exchange = move || {
-            let provider = Arc::new(rustls::crypto::ring::default_provider());
-            let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-                .with_safe_default_protocol_versions()
-                .expect("versions")
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-                .with_no_client_auth();
             let name = ServerName::from(address.ip());
-            let mut connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
+            let mut connection = ClientConnection::new(client_config(), name).expect("a connection");
             let mut socket = TcpStream::connect(address).expect("connected");
             socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
             let mut stream = rustls::Stream::new(&mut connection, &mut socket);
@@ -170,6 +176,18 @@ impl House {
     }
 }
 
+/// Takes any certificate.
+pub(crate) fn client_config() -> Arc<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
 fn loopback() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
 }
@@ -186,6 +204,24 @@ impl Actor for Storage {
     const NAME: &'static str = "storage";
 }
 
+impl Handler<Statistics> for Storage {
+    fn handle(&mut self, _: Statistics, _: &Context) -> Task<Result<Figures, storage::Error>> {
+        done(Ok(Figures {
+            accounts: 7,
+            total_stored: 99,
+            account_msg_mean: 14.1,
+            account_msg_count: Spread::default(),
+            namespace_messages: [].into(),
+            db_used: 1 << 20,
+            db_total: 2 << 20,
+            db_max: 3 << 20,
+            store_requests: Requests::default(),
+            retrieve_requests: Requests::default(),
+            recent_timespan: Duration::from_secs(60),
+        }))
+    }
+}
+
 impl Handler<ServeRpc> for Storage {
     fn handle(
         &mut self,
@@ -197,6 +233,11 @@ impl Handler<ServeRpc> for Storage {
             b"json" => Ok(Answer { status: 200, body: Body::Json(json!({ "b": [2], "a": 1 })) }),
             b"text" => Ok(Answer { status: 421, body: Body::Text("some text".to_owned()) }),
             b"binary" => Ok(Answer { status: 200, body: Body::Binary(Bytes::from_static(b"\x00\xff")) }),
+            b"large" => {
+                let messages: Vec<_> =
+                    (0..5000).map(|n| json!({ "n": n, "data": "x".repeat(1500) })).collect();
+                Ok(Answer { status: 200, body: Body::Json(json!({ "messages": messages })) })
+            }
             b"not ready" => Err(storage::Error::NotReady("not done syncing; not in any swarm".to_owned())),
             b"busy" => Err(busy.into()),
             b"stopping" => Err(CallError::Stopping { actor: "storage" }.into()),
@@ -223,7 +264,7 @@ impl Actor for Relay {
 impl Handler<EnterOnion> for Relay {
     fn handle(
         &mut self,
-        EnterOnion { frame }: EnterOnion,
+        EnterOnion { frame, .. }: EnterOnion,
         _: &Context,
     ) -> Task<Result<OnionAnswer, routing::Error>> {
         done(Ok(match frame.as_ref() {

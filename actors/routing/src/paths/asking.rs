@@ -278,6 +278,7 @@ impl Client {
             (Then::Fail, Event::OtherPlain(status)) => Verdict::Fail(Error::Refused { status: *status }),
             (Then::Fail, Event::StrangerGone) => Verdict::Fail(Error::Refused { status: 502 }),
             (Then::Fail, _) => Verdict::Fail(Error::Unreadable),
+            (_, Event::NoExit) if course.lacks_exits() => Verdict::Fail(Error::Refused { status: 502 }),
             _ if matches!(aim, Aim::Node(_)) && course.is_destination_gone() => match course.out_of_time() {
                 Ok(reply) => Verdict::Answer(Answer::Node(reply)),
                 Err(error) => Verdict::Fail(error),

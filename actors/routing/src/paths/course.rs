@@ -40,6 +40,7 @@ pub(super) struct Course {
     n_redirections: usize,
     n_gone: usize,
     n_unreachable: usize,
+    n_no_exit: usize,
     is_guard_at_fault: bool,
     last: String,
     /// Did any guard answer?
@@ -62,6 +63,7 @@ impl Course {
             n_redirections: 0,
             n_gone: 0,
             n_unreachable: 0,
+            n_no_exit: 0,
             is_guard_at_fault: false,
             last: "nothing was sent".to_owned(),
             was_heard: false,
@@ -98,14 +100,21 @@ impl Course {
         } else {
             self.was_heard = true;
         }
-        if *event == Event::DestinationGone {
-            self.n_gone += 1;
+        match event {
+            Event::DestinationGone => self.n_gone += 1,
+            Event::NoExit => self.n_no_exit += 1,
+            _ => {}
         }
     }
 
     /// The destination was said to be gone more than once: not by one lying hop.
     pub(super) fn is_destination_gone(&self) -> bool {
         self.n_gone > 1
+    }
+
+    /// Have so many exits said that they do not relay to web servers that no other will?
+    pub(super) fn lacks_exits(&self) -> bool {
+        self.n_no_exit >= ENOUGH_FAILURES
     }
 
     /// Have so many guards failed that others are not worth a try? `guards` is how many there are.
@@ -160,6 +169,8 @@ fn phrase(event: &Event) -> String {
         Event::DestinationGone => "the destination could not be reached",
         Event::HopGone(_) | Event::StrangerGone => "a node of the path could not be reached",
         Event::GuardNotReady | Event::NodeNotReady(_) => "a node of the path was not ready",
+        Event::Congested => "a node of the path had too much to do",
+        Event::NoExit => "the last node of the path does not relay to web servers",
         Event::PathTimedOut => "the path did not answer in time",
         Event::OtherPlain(status) => return format!("a node of the path refused with status {status}"),
         Event::Unreadable => "the answer could not be opened",
@@ -250,6 +261,19 @@ mod tests {
         assert!(!course.is_destination_gone());
         course.note(&trip(2), &Event::DestinationGone);
         assert!(course.is_destination_gone());
+    }
+
+    #[test]
+    fn a_few_exits_that_lead_nowhere_are_enough() {
+        let mut course = course();
+        course.note(&trip(1), &Event::NoExit);
+        course.note(&trip(2), &Event::Congested);
+        course.note(&trip(2), &Event::NoExit);
+        assert!(!course.lacks_exits());
+
+        course.note(&trip(3), &Event::NoExit);
+
+        assert!(course.lacks_exits());
     }
 
     #[test]

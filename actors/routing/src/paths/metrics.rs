@@ -20,11 +20,12 @@ const STANDING: &str = "routing_paths_standing";
 const CLOCK_OFFSET: &str = "routing_paths_clock_offset_seconds";
 
 const OUTCOMES: [&str; 6] = ["answered", "no_answer", "refused", "unreadable", "no_nodes", "failed"];
-const TRY_OUTCOMES: [&str; 8] = [
+const TRY_OUTCOMES: [&str; 9] = [
     "answered",
     "guard_unreachable",
     "gone",
     "not_ready",
+    "blocked",
     "timed_out",
     "refused",
     "unreadable",
@@ -107,6 +108,7 @@ pub(super) fn tried(event: &Event) {
         Event::GuardUnreachable => "guard_unreachable",
         Event::DestinationGone | Event::HopGone(_) | Event::StrangerGone => "gone",
         Event::GuardNotReady | Event::NodeNotReady(_) => "not_ready",
+        Event::Congested | Event::NoExit => "blocked",
         Event::PathTimedOut => "timed_out",
         Event::OtherPlain(_) => "refused",
         Event::Unreadable => "unreadable",

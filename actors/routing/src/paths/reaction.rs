@@ -18,6 +18,10 @@ pub(super) enum Event {
     GuardNotReady,
     /// 503 `Snode not ready` naming a node of the path.
     NodeNotReady(PublicKey),
+    /// 503 `Next hop congested`: another path may do better, and nobody is to blame.
+    Congested,
+    /// An exit that does not relay to web servers at all: another one may.
+    NoExit,
     /// 504 `Request time out`, 500 `Invalid response from snode`, or no answer at all from a guard that is there.
     PathTimedOut,
     /// Any other plain answer that is no success.
@@ -78,6 +82,7 @@ pub(super) fn react(event: &Event) -> (Blame, Then) {
         Event::HopGone(hop) => (Blame::DropHop(*hop), Then::Retry),
         Event::StrangerGone | Event::OtherPlain(_) | Event::Unreadable => (Blame::Nobody, Then::Fail),
         Event::NodeNotReady(node) => (Blame::StrikeNode(*node), Then::Retry),
+        Event::Congested | Event::NoExit => (Blame::Nobody, Then::Retry),
         Event::PathTimedOut => (Blame::StrikePath, Then::Retry),
         Event::ClockOff { again: false } => (Blame::Praise, Then::SetClock),
         Event::ClockOff { again: true } => (Blame::DropDestination, Then::SetClock),
@@ -101,10 +106,12 @@ pub(super) fn read_plain(
             Some(key) if Some(key) == destination => Event::DestinationGone,
             Some(key) if path.contains(&key) => Event::HopGone(key),
             Some(_) => Event::StrangerGone,
+            None if text == "This service node does not relay to web servers" => Event::NoExit,
             None => Event::OtherPlain(status),
         },
         503 if text.starts_with("Service node is not ready") => Event::GuardNotReady,
         503 if text == "Server busy, try again later" => Event::GuardNotReady,
+        503 if text == "Next hop congested" => Event::Congested,
         503 => match named(text, &["Snode not ready: "]) {
             Some(key) if path.contains(&key) || Some(key) == destination => Event::NodeNotReady(key),
             _ => Event::OtherPlain(status),
@@ -200,7 +207,15 @@ mod tests {
         }
         let stranger = format!("Snode not ready: {STRANGER}");
         plain(503, &stranger, Event::OtherPlain(503), Blame::Nobody, Then::Fail);
-        plain(503, "Next hop congested", Event::OtherPlain(503), Blame::Nobody, Then::Fail);
+    }
+
+    #[test]
+    fn what_another_path_may_carry_is_tried_there_and_nobody_is_blamed() {
+        plain(503, "Next hop congested", Event::Congested, Blame::Nobody, Then::Retry);
+        let no_exit = "This service node does not relay to web servers";
+        plain(502, no_exit, Event::NoExit, Blame::Nobody, Then::Retry);
+        let denied = "This service node does not relay to that web server";
+        plain(502, denied, Event::OtherPlain(502), Blame::Nobody, Then::Fail);
     }
 
     #[test]

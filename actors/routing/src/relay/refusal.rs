@@ -12,7 +12,7 @@ use starling_protocol::{
 };
 use thiserror::Error;
 
-use super::metrics::End;
+use super::{metrics::End, web::WebFailure};
 
 /// Why a request ends here. `Display` is the body of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -47,9 +47,9 @@ pub(super) enum Refusal {
     /// The next node answered something that is no answer.
     #[error("Invalid response from snode")]
     BadAnswer,
-    /// A web server is next.
-    #[error("This service node does not relay to web servers")]
-    WebServer,
+    /// A web server is next, and was not asked or did not answer.
+    #[error(transparent)]
+    Web(WebFailure),
     /// A job on the CPU pool broke.
     #[error("request failed")]
     Broken,
@@ -72,9 +72,10 @@ impl Refusal {
         match self {
             Self::Outer(_) | Self::Dict(_) | Self::PathTooLong(_) | Self::Ciphertext => 400,
             Self::BadAnswer | Self::Broken => 500,
-            Self::Unknown(_) | Self::Unreachable(_) | Self::WebServer => 502,
+            Self::Unknown(_) | Self::Unreachable(_) => 502,
             Self::NotReady { .. } | Self::Congested => 503,
             Self::TimedOut => 504,
+            Self::Web(failure) => failure.status(),
         }
     }
 
@@ -87,7 +88,7 @@ impl Refusal {
             Self::Congested => End::Congested,
             Self::TimedOut => End::TimedOut,
             Self::BadAnswer => End::BadAnswer,
-            Self::WebServer => End::WebServer,
+            Self::Web(failure) => failure.end(),
             Self::Broken => End::Failed,
         }
     }

@@ -5,33 +5,37 @@ use std::{cell::RefCell, sync::Arc, time::Duration};
 use bytes::Bytes;
 use starling_contracts::{
     node::ServiceNode,
-    routing::OnionAnswer,
+    routing::{self, OnionAnswer},
     staking::NodeList,
     storage::{self, Answer, Body, ServeRpc},
-    transport::{CallPeer, FROM_NODE, PeerAddress, Protocol},
+    transport::{self, CallPeer, FROM_NODE, PeerAddress, Protocol},
 };
-use starling_kernel::{CallError, Clock, Context, CpuPool, Entropy, Recipient};
+use starling_kernel::{Actor as _, CallError, Clock, Context, CpuPool, Entropy, Recipient};
 use starling_protocol::{
     crypto::{
         ed25519::{self, PublicKey},
         x25519,
     },
-    onion::{
-        self, Cipher, Forward, HopNumber, Inner, PeelError, ReplyBody, ReplySeal, peel::outer, relay_url,
-    },
+    onion::{self, Cipher, Forward, HopNumber, Inner, PeelError, ReplyBody, ReplySeal, peel::outer},
     peer_wire::{self, MAX_BODY},
 };
 use tracing::debug;
 
 use super::{
-    RelayConfig,
+    Relay, RelayConfig,
     backlog::Backlog,
+    fair::{Full, Link},
     metrics::{self, End},
     refusal::Refusal,
+    turnstile::{Turn, Turnstile, Waiting},
+    web::{Exit, Goal, InvalidUrl},
 };
 
 /// What the transport may take beyond its own deadline before it is given up.
-const GRACE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_secs(1);
+
+/// How long a node whose connection broke may take to show that it is there.
+const SIGN_OF_LIFE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a client is told, as status 500 under seal, in place of an answer that no hop could carry back.
 const TOO_LARGE: &str = "response too large";
@@ -42,7 +46,9 @@ pub(super) struct Work {
     own: PublicKey,
     secret: Arc<x25519::SecretKey>,
     list: RefCell<Option<Arc<NodeList>>>,
+    turnstile: Turnstile,
     backlog: Backlog,
+    exit: Exit,
     storage: Recipient<ServeRpc>,
     peers: Recipient<CallPeer>,
     pool: CpuPool,
@@ -85,9 +91,18 @@ impl Form {
 }
 
 impl Work {
-    pub(super) fn new(config: RelayConfig, node_key: &ed25519::SecretKey, ctx: &Context) -> Self {
-        Self {
+    /// # Errors
+    /// A sentence naming the key of the config that makes no sense.
+    pub(super) fn new(
+        config: RelayConfig,
+        node_key: &ed25519::SecretKey,
+        ctx: &Context,
+    ) -> Result<Self, String> {
+        let shares = config.shares(ctx.pool().threads());
+        Ok(Self {
+            turnstile: Turnstile::new(shares, config.queue_within, Arc::clone(ctx.clock())),
             backlog: Backlog::new(config.max_backlog),
+            exit: Exit::new(config.web.clone(), ctx)?,
             config,
             own: node_key.public(),
             secret: Arc::new(node_key.to_x25519()),
@@ -97,7 +112,7 @@ impl Work {
             pool: ctx.pool().clone(),
             clock: Arc::clone(ctx.clock()),
             entropy: Arc::clone(ctx.entropy()),
-        }
+        })
     }
 
     /// Takes a node list over; an older one than the one held is ignored.
@@ -112,35 +127,61 @@ impl Work {
     }
 
     pub(super) fn observe(&self) -> serde_json::Value {
-        let (under_way, next_nodes) = self.backlog.totals();
+        let (at_next_nodes, next_nodes) = self.backlog.totals();
+        let (queued, under_way, links) = self.turnstile.totals();
         let height = self.list.borrow().as_ref().map(|list| list.height);
-        serde_json::json!({ "height": height, "under_way": under_way, "next_nodes": next_nodes })
+        serde_json::json!({
+            "height": height,
+            "queued": queued,
+            "under_way": under_way,
+            "links": links,
+            "at_next_nodes": at_next_nodes,
+            "next_nodes": next_nodes,
+        })
     }
 
-    /// Answers one request.
-    pub(super) async fn answer(&self, arrival: Arrival) -> OnionAnswer {
-        match self.peel_on(arrival).await {
+    /// A place in the queue of a link, for a request of so many bytes.
+    ///
+    /// # Errors
+    /// There is none left.
+    pub(super) fn queue(&self, link: Link, size: usize) -> Result<Waiting, Full> {
+        self.turnstile.queue(link, size)
+    }
+
+    /// What a door is told whose client brings too much.
+    pub(super) fn crowded(&self) -> routing::Error {
+        metrics::ended(End::Crowded);
+        CallError::Busy { actor: Relay::NAME, capacity: self.config.max_queued_per_link }.into()
+    }
+
+    /// Answers one request, whose turn it is until it is answered.
+    pub(super) async fn answer(&self, arrival: Arrival, mut turn: Turn) -> OnionAnswer {
+        match self.peel_on(arrival, &mut turn).await {
             Ok(answer) => answer,
-            Err(refusal) => {
-                metrics::ended(refusal.end());
-                refusal.answer()
-            }
+            Err(refusal) => self.refuse(&refusal),
         }
     }
 
-    async fn peel_on(&self, arrival: Arrival) -> Result<OnionAnswer, Refusal> {
+    pub(super) fn refuse(&self, refusal: &Refusal) -> OnionAnswer {
+        metrics::ended(refusal.end());
+        refusal.answer()
+    }
+
+    async fn peel_on(&self, arrival: Arrival, turn: &mut Turn) -> Result<OnionAnswer, Refusal> {
         if self.list.borrow().is_none() {
             return Err(Refusal::NotReady { own: self.own });
         }
-        let mut peeled = self.on_pool(move |secret| peel_arrival(arrival, secret)).await??;
+        let peeled = self.on_pool(move |secret| peel_arrival(arrival, secret)).await;
+        turn.opened();
+        let mut peeled = peeled??;
         loop {
             let Peeled { inner, hop_no } = peeled;
             let layer = match inner {
                 Ok(Inner::Destination { body, json, base64, reply }) => {
                     return self.serve(body, Form { json, base64 }, reply).await;
                 }
-                Ok(Inner::Server { host, target, port, protocol, reply, .. }) => {
-                    return self.refuse_server(&protocol, &host, port, &target, reply).await;
+                Ok(Inner::Server { host, target, port, protocol, payload, reply }) => {
+                    return self.ask_server(Goal { protocol, host, port, target }, payload, reply).await;
                 }
                 Ok(Inner::Relay { next, ephemeral, cipher, ciphertext }) => {
                     let layer = Layer { ciphertext, ephemeral, cipher, hop_no: hop_no.next() };
@@ -179,27 +220,33 @@ impl Work {
         let (status, body) = match self.storage.ask(ServeRpc { envelope: body.into() }).await {
             Ok(Answer { status, body: Body::Json(value) }) => (status, ReplyBody::Json(value)),
             Ok(Answer { status, body: Body::Text(text) }) => (status, ReplyBody::Text(text)),
-            Ok(Answer { status, body: Body::Binary(bytes) }) => (status, ReplyBody::Binary(bytes.to_vec())),
+            Ok(Answer { status, body: Body::Bencode(bytes) | Body::Binary(bytes) }) => {
+                (status, ReplyBody::Binary(bytes.to_vec()))
+            }
             Err(error) => unserved(&error),
         };
         metrics::ended(End::Destination);
         self.seal(status, body, form, reply).await
     }
 
-    /// A web server is next (onion-requests §5.2), which this node does not do; what is no such target is told so under seal.
-    async fn refuse_server(
+    /// A web server is next (onion-requests §5.2).
+    async fn ask_server(
         &self,
-        protocol: &str,
-        host: &str,
-        port: u16,
-        target: &str,
+        goal: Goal,
+        payload: Vec<u8>,
         reply: ReplySeal,
     ) -> Result<OnionAnswer, Refusal> {
-        if relay_url(protocol, host, port, target).is_some() {
-            return Err(Refusal::WebServer);
+        match self.exit.ask(goal, payload).await {
+            Ok(answer) => {
+                let answer = answer.map_err(Refusal::Web)?;
+                metrics::ended(End::WebServer);
+                Ok(answer)
+            }
+            Err(InvalidUrl) => {
+                metrics::ended(End::WebRefused);
+                self.seal(400, ReplyBody::Text("Invalid url".to_owned()), Form::ERROR, reply).await
+            }
         }
-        metrics::ended(End::WebServer);
-        self.seal(400, ReplyBody::Text("Invalid url".to_owned()), Form::ERROR, reply).await
     }
 
     async fn seal(
@@ -233,12 +280,23 @@ impl Work {
         let dict = Forward { data: ciphertext, cipher, ephemeral, hop_no }.encode();
         let body = [&[FROM_NODE], dict.as_slice()].concat().into();
         let deadline = self.config.hop_within;
-        let call = CallPeer { peer, protocol: Protocol::Onion, body, deadline };
-        let answer = self.peers.ask_within(call, deadline + GRACE).await;
-        let answer = answer.map_err(|error| Refusal::from_call(next, &error))?;
+        let call = CallPeer { peer: peer.clone(), protocol: Protocol::Onion, body, deadline };
+        let answer = match self.peers.ask_within(call, deadline + GRACE).await {
+            Ok(answer) => answer,
+            // It had the request, and then its connection was gone. If it can still be reached, it is only late.
+            Err(transport::Error::Broken(_)) if self.is_there(peer).await => return Err(Refusal::TimedOut),
+            Err(error) => return Err(Refusal::from_call(next, &error)),
+        };
         let (status, body) = peer_wire::decode_answer(&answer).map_err(|_| Refusal::BadAnswer)?;
         metrics::ended(End::Forwarded);
         Ok(OnionAnswer { status, body: body.into() })
+    }
+
+    /// Can the node be contacted?
+    async fn is_there(&self, peer: PeerAddress) -> bool {
+        let (protocol, deadline) = (Protocol::Ping, SIGN_OF_LIFE_WITHIN);
+        let call = CallPeer { peer, protocol, body: Bytes::from_static(b"ping"), deadline };
+        self.peers.ask_within(call, deadline + GRACE).await.is_ok()
     }
 
     fn locate(&self, next: PublicKey) -> Result<PeerAddress, Refusal> {

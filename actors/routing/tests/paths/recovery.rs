@@ -184,7 +184,6 @@ async fn other_refusals_of_a_hop_fail_without_penalty() {
     for (status, text) in [
         (400, "Invalid ciphertext".to_owned()),
         (502, format!("Next node not found: {stranger}")),
-        (503, "Next hop congested".to_owned()),
         (504, "the web server took too long".to_owned()),
     ] {
         let network = Network::of(8);
@@ -200,6 +199,31 @@ async fn other_refusals_of_a_hop_fail_without_penalty() {
         assert_eq!(network.state().entered.len(), 1, "it was not tried again");
         assert_eq!(house.observed("nodes").await, 8, "and nobody is blamed");
     }
+}
+
+#[tokio::test]
+async fn a_request_that_met_congestion_takes_another_path_and_nobody_is_blamed() {
+    let network = Network::of(12);
+    let house = House::open(&network).await;
+    let destination = network.keys()[0];
+    house.until("paths", |paths| paths == 2).await;
+    house.ask_node(destination).await.expect("all is well");
+    let guard = network.state().entered[0].0;
+    let n_before = network.state().entered.len();
+    network.fail(guard, Fault::Plain(503, "Next hop congested".to_owned()));
+
+    // Either path may be the first choice; sooner or later the congested one is.
+    let was_tried = || network.state().entered[n_before..].iter().any(|(entered, _)| *entered == guard);
+    for _ in 0..100 {
+        let reply = house.ask_node(destination).await.expect("another path is free");
+        assert_ne!(reply.path[0], guard);
+        if was_tried() {
+            break;
+        }
+    }
+
+    assert!(was_tried());
+    assert_eq!(house.observed("nodes").await, 12, "and nobody is blamed");
 }
 
 #[tokio::test]

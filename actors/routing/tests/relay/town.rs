@@ -10,15 +10,17 @@ use std::{
 use bytes::Bytes;
 use starling_contracts::{
     node::ServiceNode,
-    routing::{EnterOnion, OnionAnswer, RelayOnion},
+    routing::{EnterOnion, OnionAnswer, Origin, RelayOnion},
     staking::{self, CurrentNodeList, NodeList, NodeListChanged},
     storage::{self, Answer, ServeRpc},
-    transport::{self, CallPeer, FROM_NODE, Protocol},
+    transport::{self, CallPeer, FROM_NODE, PostWeb, Protocol, WebAnswer},
 };
-use starling_kernel::{Actor, Context, Handler, Kernel, Message, Recipient, Spec, Task, done, task};
+use starling_kernel::{
+    Actor, Bounds, Clock, Context, Handler, Kernel, Message, Recipient, Spec, SystemClock, Task, done, task,
+};
 use starling_protocol::{crypto::ed25519, peer_wire, swarm::SwarmId};
 use starling_routing::relay::{RelayConfig, spec};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// All nodes.
 pub(crate) struct Town {
@@ -34,7 +36,15 @@ impl Town {
     }
 
     pub(crate) async fn build_with(seeds: Vec<[u8; 32]>, change: impl Fn(&mut RelayConfig)) -> Self {
-        let town = Self::open(seeds, change, true).await;
+        Self::with_clock(seeds, change, Arc::new(SystemClock::default())).await
+    }
+
+    pub(crate) async fn with_clock(
+        seeds: Vec<[u8; 32]>,
+        change: impl Fn(&mut RelayConfig),
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let town = Self::open(seeds, change, true, clock).await;
         for (key, kernel) in &town.nodes {
             town.post.open_box(*key, kernel.recipient());
         }
@@ -43,10 +53,15 @@ impl Town {
 
     /// One node whose ledger has no list yet.
     pub(crate) async fn without_list(seed: [u8; 32]) -> Self {
-        Self::open(vec![seed], |_| {}, false).await
+        Self::open(vec![seed], |_| {}, false, Arc::new(SystemClock::default())).await
     }
 
-    async fn open(seeds: Vec<[u8; 32]>, change: impl Fn(&mut RelayConfig), has_list: bool) -> Self {
+    async fn open(
+        seeds: Vec<[u8; 32]>,
+        change: impl Fn(&mut RelayConfig),
+        has_list: bool,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let secrets: Vec<_> = seeds.into_iter().map(ed25519::SecretKey::from_seed).collect();
         let listed: Vec<_> = secrets.iter().map(listed).collect();
         let list = has_list.then(|| Arc::new(NodeList::new(1, [20, 0], [0; 32], listed.clone())));
@@ -58,14 +73,19 @@ impl Town {
             let own = secret.public();
             let (list, storage, post) = (list.clone(), Arc::clone(&storage), Arc::clone(&post));
             let kernel = Kernel::builder()
+                .clock(Arc::clone(&clock))
                 .io_threads(1)
                 .cpu_threads(1)
                 .actor(Spec::new(move |_| ready(Ledger { list: list.clone() })).serves::<CurrentNodeList>())
                 .actor(
-                    Spec::new(move |_| ready(Clerk { storage: Arc::clone(&storage) })).serves::<ServeRpc>(),
+                    Spec::new(move |_| ready(Clerk { storage: Arc::clone(&storage) }))
+                        .bounds(Bounds { answer_within: Duration::from_secs(100_000), ..Bounds::default() })
+                        .serves::<ServeRpc>(),
                 )
                 .actor(
-                    Spec::new(move |_| ready(Carrier { own, post: Arc::clone(&post) })).serves::<CallPeer>(),
+                    Spec::new(move |_| ready(Carrier { own, post: Arc::clone(&post) }))
+                        .serves::<CallPeer>()
+                        .serves::<PostWeb>(),
                 )
                 .actor(spec(config.clone(), Arc::new(secret)))
                 .start()
@@ -87,11 +107,19 @@ impl Town {
 
     /// Brings a frame to its guard.
     pub(crate) async fn enter(&self, guard: &ed25519::PublicKey, frame: Vec<u8>) -> OnionAnswer {
-        self.ask(guard, EnterOnion { frame: frame.into() }).await.expect("the relay answers")
+        let enter = EnterOnion { frame: frame.into(), origin: Origin::UNKNOWN };
+        self.ask(guard, enter).await.expect("the relay answers")
     }
 
     pub(crate) fn unready(&self, node: &ed25519::PublicKey) -> Vec<(&'static str, String)> {
         self.nodes[node].unready()
+    }
+
+    /// What the relay of a node says of itself.
+    pub(crate) async fn relay_state(&self, node: &ed25519::PublicKey) -> serde_json::Value {
+        let observed = self.nodes[node].observe().await;
+        let relay = observed.into_iter().find(|observation| observation.name == "relay");
+        relay.expect("there is a relay").state
     }
 
     /// Tells every node of a newer list.
@@ -153,9 +181,40 @@ impl Handler<CurrentNodeList> for Ledger {
 pub(crate) struct Storage {
     answer: Mutex<Option<Result<Answer, storage::Error>>>,
     heard: Mutex<Bytes>,
+    /// Requests that wait until the test lets them go on, the first one first; nobody waits where there is no desk.
+    desk: Mutex<Option<VecDeque<oneshot::Sender<()>>>>,
+    /// How many ever came to the desk.
+    arrived: watch::Sender<usize>,
 }
 
 impl Storage {
+    /// From now on requests wait at the desk.
+    pub(crate) fn open_desk(&self) {
+        *self.desk.lock().expect("not poisoned") = Some(VecDeque::new());
+    }
+
+    /// Waits until so many requests have come to the desk, all told.
+    pub(crate) async fn arrived(&self, count: usize) {
+        let mut arrived = self.arrived.subscribe();
+        arrived.wait_for(|arrived| *arrived >= count).await.expect("the storage is there");
+    }
+
+    /// Lets the first go on; false when nobody waits.
+    pub(crate) fn serve_one(&self) -> bool {
+        let mut desk = self.desk.lock().expect("not poisoned");
+        let first = desk.as_mut().expect("the desk is open").pop_front();
+        first.is_some_and(|first| first.send(()).is_ok())
+    }
+
+    /// A place at the desk, if there is one.
+    fn queue(&self) -> Option<oneshot::Receiver<()>> {
+        let mut desk = self.desk.lock().expect("not poisoned");
+        let (served, waits) = oneshot::channel();
+        desk.as_mut()?.push_back(served);
+        self.arrived.send_modify(|arrived| *arrived += 1);
+        Some(waits)
+    }
+
     pub(crate) fn say(&self, answer: Result<Answer, storage::Error>) {
         *self.answer.lock().expect("not poisoned") = Some(answer);
     }
@@ -181,13 +240,21 @@ impl Handler<ServeRpc> for Clerk {
     ) -> Task<Result<Answer, storage::Error>> {
         *self.storage.heard.lock().expect("not poisoned") = envelope;
         let answer = self.storage.answer.lock().expect("not poisoned").clone();
-        done(answer.expect("the test said what to answer"))
+        let answer = answer.expect("the test said what to answer");
+        match self.storage.queue() {
+            None => done(answer),
+            Some(waits) => task(async move {
+                waits.await.expect("the desk is not closed while somebody waits");
+                answer
+            }),
+        }
     }
 }
 
 /// A request between nodes.
 #[derive(Clone)]
 pub(crate) struct Letter {
+    pub(crate) protocol: Protocol,
     pub(crate) body: Bytes,
     pub(crate) deadline: Duration,
 }
@@ -197,6 +264,8 @@ pub(crate) struct Post {
     boxes: Mutex<BTreeMap<ed25519::PublicKey, Recipient<RelayOnion>>>,
     scripted: Mutex<VecDeque<Result<Bytes, transport::Error>>>,
     last: Mutex<Option<Letter>>,
+    web: Mutex<Option<Result<WebAnswer, transport::Error>>>,
+    posted: Mutex<Vec<PostWeb>>,
     gate: watch::Sender<Gate>,
 }
 
@@ -214,6 +283,8 @@ impl Default for Post {
             boxes: Mutex::default(),
             scripted: Mutex::default(),
             last: Mutex::default(),
+            web: Mutex::default(),
+            posted: Mutex::default(),
             gate: watch::Sender::new(Gate::default()),
         }
     }
@@ -232,6 +303,16 @@ impl Post {
     /// The next request is answered so.
     pub(crate) fn answer_next(&self, answer: &'static [u8]) {
         self.scripted.lock().expect("not poisoned").push_back(Ok(Bytes::from_static(answer)));
+    }
+
+    /// What web servers answer from now on.
+    pub(crate) fn web_says(&self, answer: Result<WebAnswer, transport::Error>) {
+        *self.web.lock().expect("not poisoned") = Some(answer);
+    }
+
+    /// What web servers were asked since the last time.
+    pub(crate) fn posted(&self) -> Vec<PostWeb> {
+        std::mem::take(&mut self.posted.lock().expect("not poisoned"))
     }
 
     /// The last request that was sent.
@@ -264,12 +345,12 @@ impl Post {
 
     async fn carry(&self, from: ed25519::PublicKey, call: CallPeer) -> Result<Bytes, transport::Error> {
         let CallPeer { peer, protocol, body, deadline } = call;
-        assert_eq!(protocol, Protocol::Onion);
-        *self.last.lock().expect("not poisoned") = Some(Letter { body: body.clone(), deadline });
+        *self.last.lock().expect("not poisoned") = Some(Letter { protocol, body: body.clone(), deadline });
         let scripted = self.scripted.lock().expect("not poisoned").pop_front();
         if let Some(answer) = scripted {
             return answer;
         }
+        assert_eq!(protocol, Protocol::Onion);
         let mut gate = self.gate.subscribe();
         self.gate.send_modify(|gate| gate.waiting += 1);
         let is_open = |gate: &Gate| !gate.is_closed || gate.let_through.contains(&peer.ed25519);
@@ -298,5 +379,13 @@ impl Handler<CallPeer> for Carrier {
     fn handle(&mut self, call: CallPeer, _: &Context) -> Task<Result<Bytes, transport::Error>> {
         let (own, post) = (self.own, Arc::clone(&self.post));
         task(async move { post.carry(own, call).await })
+    }
+}
+
+impl Handler<PostWeb> for Carrier {
+    fn handle(&mut self, post: PostWeb, _: &Context) -> Task<Result<WebAnswer, transport::Error>> {
+        self.post.posted.lock().expect("not poisoned").push(post);
+        let answer = self.post.web.lock().expect("not poisoned").clone();
+        done(answer.expect("the test said what web servers answer"))
     }
 }

@@ -4,14 +4,25 @@ use std::{
 };
 
 use starling_kernel::{Actor, Kernel, ManualClock, Spec};
+use starling_protocol::{
+    account::{AccountId, Prefix},
+    storage::{Namespace, message_hash},
+};
 
 use super::*;
-use crate::store::{RemoveExpired, open_on};
+use crate::store::{Insert, open_on};
 
 struct Keeper;
 
 impl Actor for Keeper {
     const NAME: &'static str = "keeper";
+}
+
+fn message(number: u8) -> Insert {
+    let (account, namespace) = (AccountId::new(Prefix::Standard, [1; 32]), Namespace::DEFAULT);
+    let body = vec![number];
+    let hash = message_hash(&account, namespace, &body);
+    Insert { account, namespace, hash, timestamp: 1, expiry: 2, body }
 }
 
 #[tokio::test]
@@ -31,11 +42,12 @@ async fn an_actor_is_unready_from_the_failure_until_the_file_was_opened_anew() {
     });
     let kernel =
         Kernel::builder().clock(Arc::new(clock.clone())).cpu_threads(1).actor(keeper).start().await.unwrap();
-    let write = || store.write(RemoveExpired { now: 0, limit: 1 });
-    write().await.unwrap();
+    // Each another message: what changes nothing is answered without the disk.
+    let write = |number: u8| store.write(message(number));
+    write(1).await.unwrap();
 
     is_failing.store(true, Ordering::Release);
-    write().await.unwrap_err();
+    write(2).await.unwrap_err();
     while kernel.unready().is_empty() {
         tokio::task::yield_now().await;
     }
@@ -46,13 +58,13 @@ async fn an_actor_is_unready_from_the_failure_until_the_file_was_opened_anew() {
         clock.advance(LONGEST_PAUSE);
         tokio::task::yield_now().await;
     }
-    assert!(write().await.is_err());
+    assert!(write(3).await.is_err());
 
     is_failing.store(false, Ordering::Release);
     while !kernel.unready().is_empty() {
         clock.advance(LONGEST_PAUSE);
         tokio::task::yield_now().await;
     }
-    write().await.unwrap();
+    write(4).await.unwrap();
     assert!(kernel.stop().await.is_empty());
 }

@@ -2,50 +2,51 @@
 
 use std::rc::Rc;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::future::join_all;
-use serde_json::{Map, Value as Json, json};
-use starling_contracts::{
-    node::COMPATIBLE_VERSION,
-    storage::{Answer, Body, Error},
+use starling_contracts::{node::COMPATIBLE_VERSION, storage::Error};
+use starling_protocol::storage::{
+    request::{Batch, BatchOrder, IfElse, NodeFacts, Request, Store},
+    response::ReplyValue,
 };
-use starling_protocol::storage::request::{Batch, BatchOrder, IfElse, NodeFacts, Request, Store};
 
-use super::{Server, Step};
-use crate::answers::{failure, json_answer};
+use super::{Server, dispatch::Step};
+use crate::{
+    answer_budget::Allowance,
+    answers::{Composed, failure, numbers},
+};
 
 impl Server {
-    pub(super) async fn batch(&self, batch: Batch) -> Result<Answer, Error> {
+    pub(super) async fn batch(&self, batch: Batch, allowance: &Allowance) -> Result<Composed, Error> {
         let results = match batch.order {
-            BatchOrder::All => self.all(batch.requests).await,
-            BatchOrder::UntilFailure => self.until_failure(batch.requests).await,
+            BatchOrder::All => self.all(batch.requests, allowance).await,
+            BatchOrder::UntilFailure => self.until_failure(batch.requests, allowance).await,
         };
-        Ok(json_answer(200, json!({"results": results})))
+        Ok(Composed::fields(200, vec![("results".to_owned(), results.into())]))
     }
 
     /// Each part takes effect here before the next is looked at; the other members are waited for together at the end.
-    async fn all(&self, requests: Vec<Request>) -> Vec<Json> {
+    async fn all(&self, requests: Vec<Request>, allowance: &Allowance) -> Vec<ReplyValue> {
         let mut steps = Vec::with_capacity(requests.len());
         for request in requests {
             // The store keeps the order of writes by itself; only what reads has to wait for what was written before.
             if may_read(&request) {
-                settle_all(&mut steps).await;
+                settle_all(&mut steps, allowance).await;
             }
             let method = request.method();
-            steps.push((method, self.begin(request).await));
+            steps.push((method, self.begin(request, allowance).await));
         }
-        let finished = steps.into_iter().map(|(method, step)| self.finish(method, step));
-        join_all(finished).await.into_iter().map(result).collect()
+        let finished = steps.into_iter().map(|(method, step)| self.finish(method, step, allowance));
+        join_all(finished).await.into_iter().map(part).collect()
     }
 
-    async fn until_failure(&self, requests: Vec<Request>) -> Vec<Json> {
+    async fn until_failure(&self, requests: Vec<Request>, allowance: &Allowance) -> Vec<ReplyValue> {
         let mut results = Vec::with_capacity(requests.len());
         for request in requests {
             let method = request.method();
-            let step = self.begin(request).await;
-            let answer = self.finish(method, step).await;
+            let step = self.begin(request, allowance).await;
+            let answer = self.finish(method, step, allowance).await;
             let is_success = answer.as_ref().is_ok_and(|answer| (200..=299).contains(&answer.status));
-            results.push(result(answer));
+            results.push(part(answer));
             if !is_success {
                 break;
             }
@@ -53,7 +54,11 @@ impl Server {
         results
     }
 
-    pub(super) async fn if_else(self: &Rc<Self>, choice: IfElse) -> Result<Answer, Error> {
+    pub(super) async fn if_else(
+        self: &Rc<Self>,
+        choice: IfElse,
+        allowance: &Rc<Allowance>,
+    ) -> Result<Composed, Error> {
         let list = self.list()?;
         let facts = NodeFacts {
             hf: list.hardfork.map(i64::from),
@@ -61,15 +66,17 @@ impl Server {
             height: i64::try_from(list.height).unwrap_or(i64::MAX),
         };
         let holds = choice.condition.holds(&facts);
-        let mut body = Map::new();
-        body.insert("hf".to_owned(), json!(facts.hf));
-        body.insert("v".to_owned(), json!(facts.version));
-        body.insert("height".to_owned(), json!(facts.height));
-        body.insert("condition".to_owned(), json!(holds));
+        let mut fields = vec![
+            ("hf".to_owned(), numbers(list.hardfork)),
+            ("v".to_owned(), numbers(COMPATIBLE_VERSION)),
+            ("height".to_owned(), facts.height.into()),
+            ("condition".to_owned(), holds.into()),
+        ];
         if let Some(request) = if holds { choice.then } else { choice.otherwise } {
-            body.insert("result".to_owned(), result(Rc::clone(self).answer(request).await));
+            let answer = Rc::clone(self).answer(request, Rc::clone(allowance)).await;
+            fields.push(("result".to_owned(), part(answer)));
         }
-        Ok(json_answer(200, Json::Object(body)))
+        Ok(Composed::fields(200, fields))
     }
 }
 
@@ -80,20 +87,14 @@ fn may_read(request: &Request) -> bool {
     !matches!(request, Request::Store(store) if !is_delegated(store))
 }
 
-async fn settle_all(steps: &mut [(&'static str, Result<Step, Error>)]) {
+async fn settle_all(steps: &mut [(&'static str, Result<Step, Error>)], allowance: &Allowance) {
     for (_, step) in steps {
         if let Ok(Step::Writing(write)) = step {
-            write.settle().await;
+            write.settle(allowance).await;
         }
     }
 }
 
-fn result(answer: Result<Answer, Error>) -> Json {
-    let Answer { status, body } = answer.unwrap_or_else(|error| failure(&error));
-    let body = match body {
-        Body::Json(body) => body,
-        Body::Text(text) => Json::String(text),
-        Body::Binary(bytes) => Json::String(STANDARD.encode(bytes)),
-    };
-    json!({"code": status, "body": body})
+fn part(answer: Result<Composed, Error>) -> ReplyValue {
+    answer.unwrap_or_else(|error| failure(&error)).into_part()
 }

@@ -1,90 +1,114 @@
 //! Methods that only look: `retrieve`, `get_expiries`, `revoked_subaccounts` (storage-rpc §4.3, §4.9, §4.13).
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::{Map, Value as Json, json};
-use starling_contracts::storage::{Answer, Error};
+use std::sync::Arc;
+
+use starling_contracts::storage::Error;
 use starling_protocol::{
     account::AccountId,
     storage::{
         MessageHash,
         request::{GetExpiries, Request, Retrieve, RevokedSubaccounts},
-        response::RetrieveLimits,
+        response::{ReplyValue, RetrieveLimits, Retrieved, RetrievedMessage},
         subaccount::Token,
     },
 };
 
 use super::Server;
 use crate::{
-    answers::{Moment, json_answer, text},
+    answer_budget::{Allowance, Budget, Hold},
+    answers::{Composed, Moment},
     check::{Origin, check},
     metrics,
     store::{Snapshot, StoreError},
 };
 
+/// What was seen in the store.
+enum Seen {
+    Answer(Composed),
+    /// An answer with messages, what these count, and the memory for them.
+    Messages(Composed, u64, Hold),
+    /// There is no memory for the answer.
+    Busy,
+}
+
 impl Server {
     /// Checks and answers from one snapshot, on the CPU pool.
-    pub(super) async fn read(&self, request: Request, moment: Moment) -> Result<Answer, Error> {
-        let store = self.store().clone();
-        self.on_store(move || {
-            let snapshot = store.read()?;
-            let is_revoked = |account: &AccountId, token: &Token| snapshot.is_revoked(account, token);
-            match check(&request, moment.now, Origin::Client, is_revoked)? {
-                Ok(_) => look(&request, &snapshot, &moment),
-                Err(refusal) => Ok(refusal.into()),
-            }
-        })
-        .await
-    }
-}
-
-fn look(request: &Request, snapshot: &Snapshot, moment: &Moment) -> Result<Answer, StoreError> {
-    match request {
-        Request::Retrieve(request) => retrieve(request, snapshot, moment),
-        Request::GetExpiries(request) => get_expiries(request, snapshot),
-        Request::RevokedSubaccounts(request) => revoked_subaccounts(request, snapshot, moment),
-        _ => Ok(text(500, "request failed")),
-    }
-}
-
-fn retrieve(request: &Retrieve, snapshot: &Snapshot, moment: &Moment) -> Result<Answer, StoreError> {
-    let limits = RetrieveLimits::new(request.max_count, request.max_size);
-    let after = request.last_hash.as_ref();
-    let page = snapshot.retrieve(&request.account, request.namespace, after, limits, moment.now)?;
-    metrics::retrieved(page.messages.len());
-    let messages: Vec<Json> = page
-        .messages
-        .into_iter()
-        .map(|message| {
-            json!({
-                "hash": message.hash.as_str(),
-                "timestamp": message.timestamp,
-                "expiration": message.expiry,
-                "data": STANDARD.encode(message.body),
+    pub(super) async fn read(
+        &self,
+        request: Request,
+        moment: Moment,
+        allowance: &Allowance,
+    ) -> Result<Composed, Error> {
+        let (store, budget, left) = (self.store().clone(), Arc::clone(&self.budget), allowance.left());
+        let seen = self
+            .on_store(move || {
+                let snapshot = store.read()?;
+                let is_revoked = |account: &AccountId, token: &Token| snapshot.is_revoked(account, token);
+                if let Err(refusal) = check(&request, moment.now, Origin::Client, is_revoked)? {
+                    return Ok(Seen::Answer(refusal.into()));
+                }
+                match request {
+                    Request::Retrieve(request) => retrieve(&request, &snapshot, &moment, &budget, left),
+                    Request::GetExpiries(request) => get_expiries(&request, &snapshot).map(Seen::Answer),
+                    Request::RevokedSubaccounts(request) => {
+                        revoked_subaccounts(&request, &snapshot, &moment).map(Seen::Answer)
+                    }
+                    _ => Ok(Seen::Answer(Composed::text(500, "request failed"))),
+                }
             })
-        })
-        .collect();
-    let mut body = Map::new();
-    body.insert("messages".to_owned(), Json::Array(messages));
-    body.insert("more".to_owned(), json!(page.more));
-    Ok(json_answer(200, moment.stamp(body)))
+            .await?;
+        match seen {
+            Seen::Answer(answer) => Ok(answer),
+            Seen::Messages(answer, counted, hold) => {
+                allowance.spend(counted);
+                allowance.keep(hold);
+                Ok(answer)
+            }
+            Seen::Busy => Err(self.busy()),
+        }
+    }
 }
 
-fn get_expiries(request: &GetExpiries, snapshot: &Snapshot) -> Result<Answer, StoreError> {
+fn retrieve(
+    request: &Retrieve,
+    snapshot: &Snapshot,
+    moment: &Moment,
+    budget: &Arc<Budget>,
+    left: u64,
+) -> Result<Seen, StoreError> {
+    let limits = RetrieveLimits::new(request.max_count, request.max_size).at_most(left);
+    let after = request.last_hash.as_ref();
+    let listing = snapshot.list(&request.account, request.namespace, after, limits, moment.now)?;
+    // How much it will be is known before any body is read.
+    let counted = listing.counted_bytes();
+    let Some(hold) = budget.hold(counted) else { return Ok(Seen::Busy) };
+    let page = snapshot.bodies(listing)?;
+    metrics::retrieved(page.messages.len());
+    let messages = page.messages.into_iter().map(|message| RetrievedMessage {
+        hash: message.hash,
+        timestamp: message.timestamp,
+        expiry: message.expiry,
+        data: message.body,
+    });
+    let fields = Retrieved { messages: messages.collect(), more: page.more }.into_fields();
+    Ok(Seen::Messages(Composed::fields(200, moment.stamp(fields)), counted, hold))
+}
+
+fn get_expiries(request: &GetExpiries, snapshot: &Snapshot) -> Result<Composed, StoreError> {
     // What is no hash is simply not found.
     let hashes: Vec<MessageHash> = request.messages.iter().filter_map(|hash| hash.parse().ok()).collect();
     let expiries = snapshot.expiries(&request.account, &hashes)?;
-    let expiries: Map<_, _> =
-        expiries.into_iter().map(|(hash, expiry)| (hash.to_string(), json!(expiry))).collect();
-    Ok(json_answer(200, json!({"expiries": expiries})))
+    let expiries = expiries.into_iter().map(|(hash, expiry)| (hash.to_string(), expiry.into())).collect();
+    Ok(Composed::fields(200, vec![("expiries".to_owned(), ReplyValue::Object(expiries))]))
 }
 
 fn revoked_subaccounts(
     request: &RevokedSubaccounts,
     snapshot: &Snapshot,
     moment: &Moment,
-) -> Result<Answer, StoreError> {
-    let tokens: Vec<String> = snapshot.revoked(&request.account)?.iter().map(Token::to_base64).collect();
-    let mut body = Map::new();
-    body.insert("revoked_subaccounts".to_owned(), json!(tokens));
-    Ok(json_answer(200, moment.stamp(body)))
+) -> Result<Composed, StoreError> {
+    let tokens = snapshot.revoked(&request.account)?;
+    let tokens = tokens.iter().map(|token| ReplyValue::Binary(token.as_bytes().to_vec())).collect();
+    let fields = vec![("revoked_subaccounts".to_owned(), ReplyValue::List(tokens))];
+    Ok(Composed::fields(200, moment.stamp(fields)))
 }

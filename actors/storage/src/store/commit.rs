@@ -1,6 +1,7 @@
 //! The thread that writes: takes what waits, applies it in one transaction, commits, answers.
 
 use std::{
+    collections::{BTreeSet, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
@@ -14,21 +15,42 @@ use std::{
 
 use futures::{FutureExt as _, channel::oneshot};
 use starling_kernel::Clock;
+use starling_protocol::account::AccountId;
 use tracing::{debug, error};
 
-use super::{StoreError, held::Held, tables::Tables};
+use super::{StoreError, held::Held, news::Outlet, tables::Tables};
 use crate::metrics;
 
 /// A change to the store.
 pub trait Operation: Send + 'static {
     /// What it tells whoever asked for it.
     type Output: Send + 'static;
+    /// What a change that takes several commits remembers from one to the next; `()` where one is enough.
+    type Progress: Default + Send + 'static;
 
-    /// Makes the change.
+    /// Whose messages are changed. While a change to an account is unfinished, later ones to the same account wait, and others do not.
+    fn account(&self) -> Option<&AccountId> {
+        None
+    }
+
+    /// Makes the change, or a bounded part of it. It is called once per commit until it is done.
     ///
     /// # Errors
     /// The database failed: everything in the batch is undone. What a caller can bring about is part of the output.
-    fn apply(self, tables: &mut Tables<'_>) -> Result<Self::Output, StoreError>;
+    fn apply(
+        &mut self,
+        progress: &mut Self::Progress,
+        tables: &mut Tables<'_>,
+    ) -> Result<Step<Self::Output>, StoreError>;
+}
+
+/// How far a change has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<T> {
+    /// It is made.
+    Done(T),
+    /// There is more to do, in the next commit.
+    More,
 }
 
 /// Resolves when the operation is on disk. Dropping it does not take the operation back.
@@ -72,13 +94,22 @@ impl Writer {
         held: Arc<Held>,
         batching: Batching,
         clock: Arc<dyn Clock>,
+        outlet: Outlet,
     ) -> Result<Self, std::io::Error> {
         let (orders, ordered) = sync_channel(batching.queue + 1);
         let waiting = Arc::<AtomicUsize>::default();
         let commits = Arc::<AtomicU64>::default();
-        let counters = (Arc::clone(&waiting), Arc::clone(&commits));
-        let thread =
-            WriterThread { held, batching, clock, ordered, waiting: counters.0, commits: counters.1 };
+        let thread = WriterThread {
+            held,
+            batching,
+            clock,
+            ordered,
+            waiting: Arc::clone(&waiting),
+            commits: Arc::clone(&commits),
+            outlet,
+            unfinished: VecDeque::new(),
+            deferred: VecDeque::new(),
+        };
         std::thread::Builder::new().name("starling-store".to_owned()).spawn(move || thread.run())?;
         Ok(Self { orders, waiting, commits, queue: batching.queue })
     }
@@ -88,7 +119,7 @@ impl Writer {
         let busy = StoreError::Busy { capacity: self.queue };
         let room = |waiting| if waiting < self.queue { Some(waiting + 1) } else { None };
         self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).map_err(|_| busy.clone())?;
-        let job = Box::new(Pending { operation: Some(operation), output: None, reply });
+        let job = Box::new(Pending { operation, progress: O::Progress::default(), output: None, reply });
         match self.orders.try_send(Order::Do(job)) {
             Ok(()) => Ok(Ticket(answer)),
             Err(TrySendError::Full(_)) => Err(busy),
@@ -113,23 +144,31 @@ impl Writer {
 
 /// An operation with its type forgotten.
 trait Job: Send {
-    fn apply(&mut self, tables: &mut Tables<'_>) -> Result<(), StoreError>;
+    fn account(&self) -> Option<&AccountId>;
+    /// Is it done with this?
+    fn apply(&mut self, tables: &mut Tables<'_>) -> Result<bool, StoreError>;
     /// Answers, after the commit or its failure.
     fn settle(self: Box<Self>, outcome: Result<(), StoreError>);
 }
 
 struct Pending<O: Operation> {
-    operation: Option<O>,
+    operation: O,
+    progress: O::Progress,
     output: Option<O::Output>,
     reply: oneshot::Sender<Result<O::Output, StoreError>>,
 }
 
 impl<O: Operation> Job for Pending<O> {
-    fn apply(&mut self, tables: &mut Tables<'_>) -> Result<(), StoreError> {
-        if let Some(operation) = self.operation.take() {
-            self.output = Some(operation.apply(tables)?);
+    fn account(&self) -> Option<&AccountId> {
+        self.operation.account()
+    }
+
+    fn apply(&mut self, tables: &mut Tables<'_>) -> Result<bool, StoreError> {
+        match self.operation.apply(&mut self.progress, tables)? {
+            Step::Done(output) => self.output = Some(output),
+            Step::More => {}
         }
-        Ok(())
+        Ok(self.output.is_some())
     }
 
     fn settle(self: Box<Self>, outcome: Result<(), StoreError>) {
@@ -146,22 +185,44 @@ struct WriterThread {
     ordered: Receiver<Order>,
     waiting: Arc<AtomicUsize>,
     commits: Arc<AtomicU64>,
+    outlet: Outlet,
+    /// Changes that take more commits, each to an account of its own; they take turns.
+    unfinished: VecDeque<Box<dyn Job>>,
+    /// What waits for one of those, in the order in which it came.
+    deferred: VecDeque<Box<dyn Job>>,
+}
+
+/// What a batch did to one of its jobs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Untouched,
+    Done,
+    Unfinished,
+    /// It is not its turn: something before it, on the same account, is unfinished.
+    Deferred,
 }
 
 impl WriterThread {
-    fn run(self) {
-        let mut had_company = false;
+    fn run(mut self) {
+        let (mut had_company, mut closing) = (false, None);
         loop {
-            let mut batch = Vec::new();
-            let closing = self.collect(&mut batch, had_company);
+            let mut batch = self.resume();
+            let n_resumed = batch.len();
+            if closing.is_none() {
+                closing = self.collect(&mut batch, had_company);
+            }
             had_company = batch.len() > 1;
             if !batch.is_empty() {
-                self.write(batch);
+                self.write(batch, n_resumed);
+            }
+            if !(self.unfinished.is_empty() && self.deferred.is_empty()) {
+                continue;
             }
             match closing {
                 None => {}
                 Some(Closing::Abandoned) => return,
                 Some(Closing::Asked(done)) => {
+                    // What was handed in meanwhile is refused, and the file let go of, before whoever asked is told.
                     drop(self);
                     let _ = done.send(());
                     return;
@@ -170,16 +231,39 @@ impl WriterThread {
         }
     }
 
-    /// Waits for a first operation and takes those that come with it.
-    ///
-    /// A lone caller is not held up: the writer lingers only if its last batch had more than one operation.
-    fn collect(&self, batch: &mut Vec<Box<dyn Job>>, had_company: bool) -> Option<Closing> {
-        match self.ordered.recv() {
-            Ok(Order::Do(job)) => self.take(batch, job),
-            Ok(Order::Close(done)) => return Some(Closing::Asked(done)),
-            Err(_) => return Some(Closing::Abandoned),
+    /// The next turn of an unfinished change, and what need not wait any longer.
+    fn resume(&mut self) -> Vec<Box<dyn Job>> {
+        let stuck = accounts(&self.unfinished);
+        let mut batch: Vec<_> = self.unfinished.pop_front().into_iter().collect();
+        let mut still_deferred = VecDeque::new();
+        for job in std::mem::take(&mut self.deferred) {
+            let is_stuck = job.account().is_some_and(|account| stuck.contains(account));
+            // Once the batch is full, everything behind stays where it is, and so in its order.
+            if is_stuck || batch.len() >= self.batching.max_operations {
+                still_deferred.push_back(job);
+            } else {
+                self.take(&mut batch, job);
+            }
         }
-        let until = self.clock.elapsed() + if had_company { self.batching.linger } else { Duration::ZERO };
+        self.deferred = still_deferred;
+        batch
+    }
+
+    /// Takes what waits; if there is nothing else to do, waits for a first operation.
+    ///
+    /// A lone caller is not held up: the writer lingers only if its last batch had more than one operation, and not while a change is
+    /// unfinished.
+    fn collect(&self, batch: &mut Vec<Box<dyn Job>>, had_company: bool) -> Option<Closing> {
+        let mut linger = Duration::ZERO;
+        if batch.is_empty() {
+            match self.ordered.recv() {
+                Ok(Order::Do(job)) => self.take(batch, job),
+                Ok(Order::Close(done)) => return Some(Closing::Asked(done)),
+                Err(_) => return Some(Closing::Abandoned),
+            }
+            linger = if had_company { self.batching.linger } else { Duration::ZERO };
+        }
+        let until = self.clock.elapsed() + linger;
         while batch.len() < self.batching.max_operations {
             let left = until.saturating_sub(self.clock.elapsed());
             match self.ordered.recv_timeout(left) {
@@ -197,13 +281,15 @@ impl WriterThread {
         batch.push(job);
     }
 
-    fn write(&self, mut batch: Vec<Box<dyn Job>>) {
+    fn write(&mut self, mut batch: Vec<Box<dyn Job>>, n_resumed: usize) {
         let began = self.clock.elapsed();
         let was_broken = self.held.failure().is_some();
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch)));
+        let mut fates = vec![Fate::Untouched; batch.len()];
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch, &mut fates, n_resumed)));
         let outcome = outcome.unwrap_or(Err(StoreError::Panicked));
         match &outcome {
-            Ok(()) => {
+            Ok(false) => {}
+            Ok(true) => {
                 self.commits.fetch_add(1, Ordering::AcqRel);
                 metrics::committed(batch.len(), self.clock.elapsed().saturating_sub(began));
             }
@@ -217,23 +303,67 @@ impl WriterThread {
                 self.held.report(error);
             }
         }
-        for job in batch {
-            job.settle(outcome.clone());
+        let outcome = outcome.map(|_| ());
+        let mut deferred_again = Vec::new();
+        for (index, (job, fate)) in batch.into_iter().zip(fates).enumerate() {
+            match fate {
+                Fate::Deferred => {
+                    self.waiting.fetch_add(1, Ordering::AcqRel);
+                    if index < n_resumed {
+                        deferred_again.push(job);
+                    } else {
+                        self.deferred.push_back(job);
+                    }
+                }
+                Fate::Unfinished if outcome.is_ok() => self.unfinished.push_back(job),
+                _ => job.settle(outcome.clone()),
+            }
+        }
+        for job in deferred_again.into_iter().rev() {
+            self.deferred.push_front(job);
         }
     }
 
-    /// One transaction, durable when this returns.
-    fn commit(&self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    /// One transaction, durable when this returns; false if it would have changed nothing.
+    fn commit(
+        &self,
+        batch: &mut [Box<dyn Job>],
+        fates: &mut [Fate],
+        n_resumed: usize,
+    ) -> Result<bool, StoreError> {
+        let (mut stuck, waited_for) = (accounts(&self.unfinished), accounts(&self.deferred));
         let transaction = self.held.get()?.begin_write()?;
         let mut tables = Tables::open(&transaction, self.batching.capacity_bytes)?;
-        for job in batch.iter_mut() {
-            job.apply(&mut tables)?;
+        for (index, (job, fate)) in batch.iter_mut().zip(fates).enumerate() {
+            let account = job.account().copied();
+            let has_to_wait = account.is_some_and(|account| {
+                stuck.contains(&account) || (index >= n_resumed && waited_for.contains(&account))
+            });
+            *fate = match has_to_wait {
+                true => Fate::Deferred,
+                false if job.apply(&mut tables)? => Fate::Done,
+                false => Fate::Unfinished,
+            };
+            if *fate != Fate::Done {
+                stuck.extend(account);
+            }
         }
-        let stock = tables.finish()?;
+        // Most of what clients ask of the writer, extending what was extended a poll ago, changes nothing and costs no fsync.
+        if !tables.is_changed() {
+            drop(tables);
+            transaction.abort()?;
+            return Ok(false);
+        }
+        let (stock, news) = tables.finish()?;
         transaction.commit()?;
         metrics::stock(stock.rows, stock.body_bytes);
-        Ok(())
+        self.outlet.tell(news);
+        Ok(true)
     }
+}
+
+fn accounts(jobs: &VecDeque<Box<dyn Job>>) -> BTreeSet<AccountId> {
+    jobs.iter().filter_map(|job| job.account().copied()).collect()
 }
 
 enum Closing {

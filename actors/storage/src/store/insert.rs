@@ -1,12 +1,13 @@
 //! Storing a message (storage-rpc §4.1, §4.2).
 
+use starling_contracts::subscriptions::NewMessage;
 use starling_protocol::{
     account::AccountId,
     storage::{MessageHash, Namespace},
 };
 
 use super::{
-    Operation, StoreError, Tables,
+    Operation, Step, StoreError, Tables,
     place::{Row, Slot},
 };
 
@@ -37,7 +38,7 @@ pub enum Inserted {
         /// When it goes, Unix milliseconds.
         expiry: i64,
     },
-    /// It is the message of a public outbox that has one at least as new: nothing was changed.
+    /// It is a message of a public outbox that has a newer one: nothing was changed.
     Obsolete,
     /// There is no room: nothing was changed.
     Full,
@@ -45,8 +46,19 @@ pub enum Inserted {
 
 impl Operation for Insert {
     type Output = Inserted;
+    type Progress = ();
 
-    fn apply(self, tables: &mut Tables<'_>) -> Result<Inserted, StoreError> {
+    fn account(&self) -> Option<&AccountId> {
+        Some(&self.account)
+    }
+
+    fn apply(&mut self, _: &mut (), tables: &mut Tables<'_>) -> Result<Step<Inserted>, StoreError> {
+        self.insert(tables).map(Step::Done)
+    }
+}
+
+impl Insert {
+    fn insert(&mut self, tables: &mut Tables<'_>) -> Result<Inserted, StoreError> {
         if let Some((place, row)) = tables.find(&self.hash)? {
             let expiry = row.expiry.max(self.expiry);
             if expiry > row.expiry {
@@ -58,8 +70,8 @@ impl Operation for Insert {
         let Ok(body_len) = u32::try_from(self.body.len()) else { return Ok(Inserted::Full) };
         if self.namespace.is_public_outbox() {
             let (first, last) = slot.bounds();
-            let held = tables.between(&first, &last)?;
-            if held.iter().any(|(_, row)| row.timestamp >= self.timestamp) {
+            let held = tables.between(&first, &last, usize::MAX)?;
+            if held.iter().any(|(_, row)| row.timestamp > self.timestamp) {
                 return Ok(Inserted::Obsolete);
             }
             if !tables.has_room(self.body.len())? {
@@ -74,6 +86,14 @@ impl Operation for Insert {
         let place = slot.at(tables.take_number());
         let row = Row { timestamp: self.timestamp, expiry: self.expiry, hash: self.hash, body_len };
         tables.put(&place, &row, &self.body)?;
+        tables.announce(NewMessage {
+            account: self.account,
+            namespace: self.namespace,
+            hash: self.hash,
+            timestamp: self.timestamp,
+            expiry: self.expiry,
+            data: std::mem::take(&mut self.body).into(),
+        });
         Ok(Inserted::New)
     }
 }

@@ -1,6 +1,6 @@
 //! Questions to the store, answered from a snapshot.
 
-use redb::ReadTransaction;
+use redb::{Key, ReadOnlyTable, ReadTransaction, TableDefinition, Value};
 use starling_protocol::{
     account::AccountId,
     storage::{
@@ -43,6 +43,20 @@ pub struct Page {
     pub more: bool,
 }
 
+/// Which messages a [`Page`] will hold.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    found: Vec<(u64, Row)>,
+    room: response::Page,
+}
+
+impl Listing {
+    /// How many bytes the page counts (storage-rpc §4.3).
+    pub const fn counted_bytes(&self) -> u64 {
+        self.room.bytes()
+    }
+}
+
 impl Snapshot {
     pub(super) fn new(transaction: ReadTransaction) -> Self {
         Self { transaction }
@@ -62,6 +76,21 @@ impl Snapshot {
         limits: RetrieveLimits,
         now: i64,
     ) -> Result<Page, StoreError> {
+        self.bodies(self.list(account, namespace, after, limits, now)?)
+    }
+
+    /// As [`Snapshot::retrieve`], without the bodies, for those who want to know beforehand how much it will be.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn list(
+        &self,
+        account: &AccountId,
+        namespace: Namespace,
+        after: Option<&MessageHash>,
+        limits: RetrieveLimits,
+        now: i64,
+    ) -> Result<Listing, StoreError> {
         let slot = Slot { account: *account, namespace };
         let (mut first, last) = slot.bounds();
         if let Some(place) = after.map(|hash| self.find(hash)).transpose()?.flatten()
@@ -69,11 +98,9 @@ impl Snapshot {
         {
             first = slot.at(place.number.saturating_add(1)).encode();
         }
-        let rows = self.transaction.open_table(MESSAGES)?;
-        let bodies = self.transaction.open_table(BODIES)?;
-        let mut page = Page::default();
+        let mut found = Vec::new();
         let mut room = response::Page::new(limits);
-        for entry in rows.range::<&[u8; PLACE_LEN]>(&first..=&last)? {
+        for entry in self.open(MESSAGES)?.range::<&[u8; PLACE_LEN]>(&first..=&last)? {
             let (place, row) = entry?;
             let row = Row::decode(row.value())?;
             if row.expiry <= now {
@@ -82,17 +109,25 @@ impl Snapshot {
             if !room.try_add(usize::try_from(row.body_len).unwrap_or(usize::MAX)) {
                 break;
             }
-            let place = Place::decode(place.value())?;
-            let body = bodies.get(place.number)?.ok_or(StoreError::Malformed { table: "storage/bodies" })?;
-            page.messages.push(StoredMessage {
-                hash: row.hash,
-                timestamp: row.timestamp,
-                expiry: row.expiry,
-                body: body.value().to_vec(),
-            });
+            found.push((Place::decode(place.value())?.number, row));
         }
-        page.more = room.more();
-        Ok(page)
+        Ok(Listing { found, room })
+    }
+
+    /// The messages of a listing from the same snapshot.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn bodies(&self, listing: Listing) -> Result<Page, StoreError> {
+        let bodies = self.open(BODIES)?;
+        let message = |(number, row): (u64, Row)| {
+            let body = bodies.get(number)?.ok_or(StoreError::Malformed { table: "storage/bodies" })?;
+            let body = body.value().to_vec();
+            Ok(StoredMessage { hash: row.hash, timestamp: row.timestamp, expiry: row.expiry, body })
+        };
+        let more = listing.room.more();
+        let messages = listing.found.into_iter().map(message).collect::<Result<_, StoreError>>()?;
+        Ok(Page { messages, more })
     }
 
     /// When those messages of the account go that are there.
@@ -142,6 +177,13 @@ impl Snapshot {
         }
         tokens.sort_unstable_by_key(|(number, _)| *number);
         Ok(tokens.into_iter().map(|(_, token)| token).collect())
+    }
+
+    pub(super) fn open<K: Key + 'static, V: Value + 'static>(
+        &self,
+        table: TableDefinition<'_, K, V>,
+    ) -> Result<ReadOnlyTable<K, V>, StoreError> {
+        Ok(self.transaction.open_table(table)?)
     }
 
     fn find(&self, hash: &MessageHash) -> Result<Option<Place>, StoreError> {

@@ -7,8 +7,9 @@ use starling_protocol::{
 };
 
 use super::{
-    Operation, StoreError, Tables,
-    place::{Place, Row, Slot, expiry_key, read_expiry_key},
+    Operation, Step, StoreError, Tables,
+    place::{Row, Slot, expiry_key, read_expiry_key},
+    walk::{CHUNK, Part, Walk},
 };
 
 /// Deletes messages of one account.
@@ -34,24 +35,61 @@ pub enum Which {
 /// Messages that were there, with their namespaces, sorted by hash.
 pub type Removed = Vec<(Namespace, MessageHash)>;
 
+/// How far a [`Remove`] has come.
+#[derive(Debug, Default)]
+pub struct Removing {
+    walk: Walk,
+    removed: Removed,
+}
+
 impl Operation for Remove {
     type Output = Removed;
+    type Progress = Removing;
 
-    fn apply(self, tables: &mut Tables<'_>) -> Result<Removed, StoreError> {
-        let found = match &self.which {
-            Which::Hashes(hashes) => find_all(tables, &self.account, hashes)?,
-            Which::All(scope) => in_scope(tables, &self.account, *scope)?,
+    fn account(&self) -> Option<&AccountId> {
+        Some(&self.account)
+    }
+
+    fn apply(
+        &mut self,
+        progress: &mut Removing,
+        tables: &mut Tables<'_>,
+    ) -> Result<Step<Removed>, StoreError> {
+        let Removing { walk, removed } = progress;
+        let part = match &mut self.which {
+            Which::Hashes(hashes) => find_next(tables, &self.account, hashes)?,
+            Which::All(scope) => walk.next(tables, &self.account, *scope)?,
             Which::Before(scope, before) => {
-                let mut found = in_scope(tables, &self.account, *scope)?;
-                found.retain(|(_, row)| row.timestamp <= *before);
-                found
+                let mut part = walk.next(tables, &self.account, *scope)?;
+                part.messages.retain(|(_, row)| row.timestamp <= *before);
+                part
             }
         };
-        for (place, row) in &found {
+        for (place, row) in &part.messages {
             tables.delete(place, row)?;
+            removed.push((place.slot.namespace, row.hash));
         }
-        Ok(sorted(&found))
+        if !part.is_last {
+            return Ok(Step::More);
+        }
+        removed.sort_unstable_by_key(|(_, hash)| *hash);
+        Ok(Step::Done(std::mem::take(removed)))
     }
+}
+
+/// Takes some hashes from the list and finds the messages of the account among them, each once.
+fn find_next(
+    tables: &Tables<'_>,
+    account: &AccountId,
+    hashes: &mut Vec<MessageHash>,
+) -> Result<Part, StoreError> {
+    hashes.sort_unstable();
+    hashes.dedup();
+    let mut messages = Vec::new();
+    for hash in hashes.split_off(hashes.len().saturating_sub(CHUNK)) {
+        messages.extend(tables.find(&hash)?.filter(|(place, _)| place.slot.account == *account));
+    }
+    Ok(Part { messages, is_last: hashes.is_empty() })
 }
 
 /// Deletes messages whose time is up, of all accounts.
@@ -65,8 +103,9 @@ pub struct RemoveExpired {
 
 impl Operation for RemoveExpired {
     type Output = usize;
+    type Progress = ();
 
-    fn apply(self, tables: &mut Tables<'_>) -> Result<usize, StoreError> {
+    fn apply(&mut self, _: &mut (), tables: &mut Tables<'_>) -> Result<Step<usize>, StoreError> {
         let mut due = Vec::new();
         for entry in tables.expiries.range::<&[u8; 16]>(..=&expiry_key(self.now, u64::MAX))?.take(self.limit)
         {
@@ -81,42 +120,6 @@ impl Operation for RemoveExpired {
             let row = row.ok_or(StoreError::Malformed { table: "storage/expiries" })?;
             tables.delete(&place, &row)?;
         }
-        Ok(n_due)
+        Ok(Step::Done(n_due))
     }
-}
-
-/// The messages of the account among those hashes, each once.
-pub(super) fn find_all(
-    tables: &Tables<'_>,
-    account: &AccountId,
-    hashes: &[MessageHash],
-) -> Result<Vec<(Place, Row)>, StoreError> {
-    let mut hashes = hashes.to_vec();
-    hashes.sort_unstable();
-    hashes.dedup();
-    let mut found = Vec::new();
-    for hash in hashes {
-        found.extend(tables.find(&hash)?.filter(|(place, _)| place.slot.account == *account));
-    }
-    Ok(found)
-}
-
-/// The messages of the account in a namespace, or in all of them.
-pub(super) fn in_scope(
-    tables: &Tables<'_>,
-    account: &AccountId,
-    scope: NamespaceScope,
-) -> Result<Vec<(Place, Row)>, StoreError> {
-    let (first, last) = match scope {
-        NamespaceScope::One(namespace) => Slot { account: *account, namespace }.bounds(),
-        NamespaceScope::All => Slot::account_bounds(account),
-    };
-    tables.between(&first, &last)
-}
-
-/// Namespaces and hashes, sorted by hash.
-pub(super) fn sorted(found: &[(Place, Row)]) -> Vec<(Namespace, MessageHash)> {
-    let mut hashes: Vec<_> = found.iter().map(|(place, row)| (place.slot.namespace, row.hash)).collect();
-    hashes.sort_unstable_by_key(|(_, hash)| *hash);
-    hashes
 }

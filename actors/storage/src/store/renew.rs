@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use starling_protocol::{
     account::AccountId,
-    storage::{MessageHash, Namespace, NamespaceScope, signed_text::ExpireMode},
+    storage::{MessageHash, Namespace, NamespaceScope, limits::MAX_TTL, signed_text::ExpireMode},
 };
 
 use super::{
-    Operation, StoreError, Tables,
-    remove::{in_scope, sorted},
+    Operation, Step, StoreError, Tables,
+    place::Row,
+    walk::{CHUNK, Walk},
 };
 
 /// Brings forward the expiry of every message of an account that goes later.
@@ -23,17 +24,38 @@ pub struct LowerAll {
     pub expiry: i64,
 }
 
+/// How far a [`LowerAll`] has come.
+#[derive(Debug, Default)]
+pub struct Lowering {
+    walk: Walk,
+    lowered: Vec<(Namespace, MessageHash)>,
+}
+
 impl Operation for LowerAll {
     /// What was changed, sorted by hash.
     type Output = Vec<(Namespace, MessageHash)>;
+    type Progress = Lowering;
 
-    fn apply(self, tables: &mut Tables<'_>) -> Result<Self::Output, StoreError> {
-        let mut found = in_scope(tables, &self.account, self.scope)?;
-        found.retain(|(_, row)| row.expiry > self.expiry);
-        for (place, row) in &found {
+    fn account(&self) -> Option<&AccountId> {
+        Some(&self.account)
+    }
+
+    fn apply(
+        &mut self,
+        progress: &mut Lowering,
+        tables: &mut Tables<'_>,
+    ) -> Result<Step<Self::Output>, StoreError> {
+        let Lowering { walk, lowered } = progress;
+        let part = walk.next(tables, &self.account, self.scope)?;
+        for (place, row) in part.messages.iter().filter(|(_, row)| row.expiry > self.expiry) {
             tables.set_expiry(place, row, self.expiry)?;
+            lowered.push((place.slot.namespace, row.hash));
         }
-        Ok(sorted(&found))
+        if !part.is_last {
+            return Ok(Step::More);
+        }
+        lowered.sort_unstable_by_key(|(_, hash)| *hash);
+        Ok(Step::Done(std::mem::take(lowered)))
     }
 }
 
@@ -53,33 +75,63 @@ pub struct Renew {
 pub struct Renewed {
     /// Those whose expiry was set, with the new one.
     pub updated: BTreeMap<MessageHash, i64>,
-    /// Those left as they were, with the expiry they have.
+    /// Those left as they were, with the expiry they have; among them extensions that are not worth a write.
     pub unchanged: BTreeMap<MessageHash, i64>,
+}
+
+/// How far a [`Renew`] has come.
+#[derive(Debug, Default)]
+pub struct Renewing {
+    n_done: usize,
+    renewed: Renewed,
 }
 
 impl Operation for Renew {
     type Output = Renewed;
+    type Progress = Renewing;
 
-    fn apply(self, tables: &mut Tables<'_>) -> Result<Renewed, StoreError> {
-        let mut renewed = Renewed::default();
-        for (hash, expiry) in self.expiries {
-            if renewed.updated.contains_key(&hash) || renewed.unchanged.contains_key(&hash) {
+    fn account(&self) -> Option<&AccountId> {
+        Some(&self.account)
+    }
+
+    fn apply(
+        &mut self,
+        progress: &mut Renewing,
+        tables: &mut Tables<'_>,
+    ) -> Result<Step<Renewed>, StoreError> {
+        let Renewing { n_done, renewed } = progress;
+        for (hash, expiry) in self.expiries.iter().skip(*n_done).take(CHUNK) {
+            if renewed.updated.contains_key(hash) || renewed.unchanged.contains_key(hash) {
                 continue;
             }
-            let found = tables.find(&hash)?.filter(|(place, _)| place.slot.account == self.account);
+            let found = tables.find(hash)?.filter(|(place, _)| place.slot.account == self.account);
             let Some((place, row)) = found else { continue };
-            let is_allowed = match self.mode {
-                ExpireMode::Set => true,
-                ExpireMode::Shorten => expiry < row.expiry,
-                ExpireMode::Extend => expiry > row.expiry,
-            };
-            if is_allowed {
-                tables.set_expiry(&place, &row, expiry)?;
-                renewed.updated.insert(hash, expiry);
+            if moves(self.mode, &row, *expiry) {
+                tables.set_expiry(&place, &row, *expiry)?;
+                renewed.updated.insert(*hash, *expiry);
             } else {
-                renewed.unchanged.insert(hash, row.expiry);
+                renewed.unchanged.insert(*hash, row.expiry);
             }
         }
-        Ok(renewed)
+        *n_done = n_done.saturating_add(CHUNK);
+        if *n_done < self.expiries.len() {
+            return Ok(Step::More);
+        }
+        Ok(Step::Done(std::mem::take(renewed)))
+    }
+}
+
+/// May the expiry move there, and is it worth a write?
+///
+/// Clients extend all they know with every poll: what moves an expiry by less than a hundredth of the message's lifetime is not written
+/// (storage-rpc §4.8).
+fn moves(mode: ExpireMode, row: &Row, expiry: i64) -> bool {
+    match mode {
+        ExpireMode::Set => true,
+        ExpireMode::Shorten => expiry < row.expiry,
+        ExpireMode::Extend => {
+            let lifetime = row.expiry.saturating_sub(row.timestamp).clamp(0, MAX_TTL);
+            expiry > row.expiry && expiry.saturating_sub(row.expiry).saturating_mul(100) >= lifetime
+        }
     }
 }

@@ -7,7 +7,7 @@ use starling_protocol::{
 };
 
 use super::{
-    Operation, StoreError, Tables,
+    Operation, Step, StoreError, Tables,
     tables::{TOKEN_KEY_LEN, token_bounds, token_key},
 };
 
@@ -22,14 +22,18 @@ pub struct Revoke {
 
 impl Operation for Revoke {
     type Output = ();
+    type Progress = ();
 
-    fn apply(self, tables: &mut Tables<'_>) -> Result<(), StoreError> {
+    fn account(&self) -> Option<&AccountId> {
+        Some(&self.account)
+    }
+
+    fn apply(&mut self, _: &mut (), tables: &mut Tables<'_>) -> Result<Step<()>, StoreError> {
         if !tables.knows(&self.account)? {
-            return Ok(());
+            return Ok(Step::Done(()));
         }
         for token in &self.tokens {
-            let number = tables.take_number();
-            tables.revoked.insert(&token_key(&self.account, token.as_bytes()), number)?;
+            tables.revoke(&self.account, token.as_bytes())?;
         }
         let (first, last) = token_bounds(&self.account);
         let mut held = Vec::new();
@@ -39,9 +43,9 @@ impl Operation for Revoke {
         }
         held.sort_unstable_by(|left, right| right.cmp(left));
         for (_, key) in held.iter().skip(MAX_REVOKED) {
-            tables.revoked.remove(key)?;
+            tables.unrevoke(key)?;
         }
-        Ok(())
+        Ok(Step::Done(()))
     }
 }
 
@@ -57,13 +61,17 @@ pub struct Unrevoke {
 impl Operation for Unrevoke {
     /// How many were revoked before.
     type Output = usize;
+    type Progress = ();
 
-    fn apply(self, tables: &mut Tables<'_>) -> Result<usize, StoreError> {
+    fn account(&self) -> Option<&AccountId> {
+        Some(&self.account)
+    }
+
+    fn apply(&mut self, _: &mut (), tables: &mut Tables<'_>) -> Result<Step<usize>, StoreError> {
         let mut n_removed = 0;
         for token in &self.tokens {
-            let removed = tables.revoked.remove(&token_key(&self.account, token.as_bytes()))?;
-            n_removed += usize::from(removed.is_some());
+            n_removed += usize::from(tables.unrevoke(&token_key(&self.account, token.as_bytes()))?);
         }
-        Ok(n_removed)
+        Ok(Step::Done(n_removed))
     }
 }

@@ -17,6 +17,7 @@
 use std::collections::BTreeSet;
 
 use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinition, WriteTransaction};
+use starling_contracts::subscriptions::NewMessage;
 use starling_protocol::{account::AccountId, storage::MessageHash};
 
 use super::{
@@ -42,7 +43,7 @@ pub(super) const REVOKED: TableDefinition<&[u8; TOKEN_KEY_LEN], u64> =
 
 pub(super) const SCHEMA: &str = "schema";
 const NEXT_NUMBER: &str = "next_number";
-const BODY_BYTES: &str = "body_bytes";
+pub(super) const BODY_BYTES: &str = "body_bytes";
 
 /// What a message takes on disk beside its body: rows, keys and the trees around them, roughly.
 pub(super) const ROW_OVERHEAD: u64 = 400;
@@ -60,6 +61,9 @@ pub struct Tables<'t> {
     capacity: u64,
     /// Accounts that lost a message: some may have lost their last.
     shrunken: BTreeSet<AccountId>,
+    /// Messages that were not here before.
+    news: Vec<NewMessage>,
+    is_changed: bool,
 }
 
 /// How much the store holds.
@@ -86,17 +90,49 @@ impl<'t> Tables<'t> {
             body_bytes,
             capacity,
             shrunken: BTreeSet::new(),
+            news: Vec::new(),
+            is_changed: false,
         })
     }
 
+    /// Is there anything to be committed?
+    pub(super) const fn is_changed(&self) -> bool {
+        self.is_changed
+    }
+
+    /// Revokes a token, with the number by which revocations are ordered.
+    pub(super) fn revoke(&mut self, account: &AccountId, token: &[u8; 36]) -> Result<(), StoreError> {
+        let number = self.take_number();
+        self.revoked.insert(&token_key(account, token), number)?;
+        self.is_changed = true;
+        Ok(())
+    }
+
+    /// Takes a revocation back, if there is one.
+    pub(super) fn unrevoke(&mut self, key: &[u8; TOKEN_KEY_LEN]) -> Result<bool, StoreError> {
+        let was_revoked = self.revoked.remove(key)?.is_some();
+        self.is_changed |= was_revoked;
+        Ok(was_revoked)
+    }
+
     /// Brings what is counted up to date; to be called once, before the commit.
-    pub(super) fn finish(mut self) -> Result<Stock, StoreError> {
+    pub(super) fn finish(mut self) -> Result<(Stock, Vec<NewMessage>), StoreError> {
         for account in std::mem::take(&mut self.shrunken) {
             self.forget_if_empty(&account)?;
         }
         self.meta.insert(NEXT_NUMBER, self.next_number)?;
         self.meta.insert(BODY_BYTES, self.body_bytes)?;
-        Ok(Stock { rows: self.messages.len()?, body_bytes: self.body_bytes })
+        Ok((Stock { rows: self.messages.len()?, body_bytes: self.body_bytes }, self.news))
+    }
+
+    /// Has a message told of that is new here.
+    pub(super) fn announce(&mut self, message: NewMessage) {
+        self.news.push(message);
+    }
+
+    /// The number that the next message will have; those that are there have lower ones.
+    pub(super) const fn next_number(&self) -> u64 {
+        self.next_number
     }
 
     pub(super) fn take_number(&mut self) -> u64 {
@@ -122,13 +158,14 @@ impl<'t> Tables<'t> {
         Ok(Some((place, row)))
     }
 
-    /// The messages between two keys, both included.
+    /// The messages between two keys, both included, in their order, at most so many.
     pub(super) fn between(
         &self,
         first: &[u8; PLACE_LEN],
         last: &[u8; PLACE_LEN],
+        limit: usize,
     ) -> Result<Vec<(Place, Row)>, StoreError> {
-        let rows = self.messages.range::<&[u8; PLACE_LEN]>(first..=last)?;
+        let rows = self.messages.range::<&[u8; PLACE_LEN]>(first..=last)?.take(limit);
         rows.map(|row| {
             let (place, row) = row?;
             Ok((Place::decode(place.value())?, Row::decode(row.value())?))
@@ -137,6 +174,7 @@ impl<'t> Tables<'t> {
     }
 
     pub(super) fn put(&mut self, place: &Place, row: &Row, body: &[u8]) -> Result<(), StoreError> {
+        self.is_changed = true;
         self.messages.insert(&place.encode(), &row.encode())?;
         self.bodies.insert(place.number, body)?;
         self.hashes.insert(row.hash.as_bytes(), &place.encode())?;
@@ -146,6 +184,7 @@ impl<'t> Tables<'t> {
     }
 
     pub(super) fn delete(&mut self, place: &Place, row: &Row) -> Result<(), StoreError> {
+        self.is_changed = true;
         self.messages.remove(&place.encode())?;
         self.bodies.remove(place.number)?;
         self.hashes.remove(row.hash.as_bytes())?;
@@ -156,6 +195,7 @@ impl<'t> Tables<'t> {
     }
 
     pub(super) fn set_expiry(&mut self, place: &Place, row: &Row, expiry: i64) -> Result<(), StoreError> {
+        self.is_changed = true;
         self.expiries.remove(&expiry_key(row.expiry, place.number))?;
         self.expiries.insert(&expiry_key(expiry, place.number), &place.slot.encode())?;
         self.messages.insert(&place.encode(), &Row { expiry, ..*row }.encode())?;

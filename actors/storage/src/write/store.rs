@@ -56,9 +56,9 @@ impl Write for StoreMessage {
                 Err(_) => metrics::Stored::Failed,
             });
             Ok(match outcome? {
-                Inserted::New => fields(&entry),
+                // It is not there, but neither was it before, and the one that is there was stored for the same end.
+                Inserted::New | Inserted::Obsolete => fields(&entry),
                 Inserted::Already { expiry } => fields(&StoreEntry { expiry, already: true, ..entry }),
-                Inserted::Obsolete => fields(&StoreEntry { already: true, ..entry }),
                 Inserted::Full => {
                     object(Failure::Query { reason: "the message store is full".to_owned() }.to_reply())
                 }

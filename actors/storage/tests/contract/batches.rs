@@ -115,7 +115,8 @@ async fn the_node_list_is_told_in_both_forms() {
 
     let body = house.rpc(0, "oxend_request", params).await.ok();
 
-    let first = json!({"public_ip": "127.0.0.1", "pubkey_ed25519": house.hex(0)});
+    let lowest = (0..3).map(|member| house.hex(member)).min();
+    let first = json!({"public_ip": "127.0.0.1", "pubkey_ed25519": lowest});
     assert_eq!((&body["result"]["service_node_states"][0], &body["result"]["height"]), (&first, &json!(1)));
     let all = house.rpc(0, "oxend_request", json!({"endpoint": "get_service_nodes"})).await.ok();
     let states = all["result"]["service_node_states"].as_array().unwrap();
@@ -133,4 +134,47 @@ async fn the_node_list_is_told_in_both_forms() {
     assert_eq!(blob.len(), 3 * 51);
     assert_eq!(first[..32], *node.ed25519.as_bytes());
     assert_eq!(first[32..], [0, 0, 0, 0, 0, 0, 0, 7, 127, 0, 0, 1, 0x55, 0xf1, 0, 0, 2, 8, 0]);
+}
+
+#[tokio::test]
+async fn the_node_list_is_asked_for_as_of_a_seed_node() {
+    let house = House::open(Plan { running: 1, ..Plan::one_swarm(4) }).await;
+    let ask = async |params: Json| {
+        house.rpc(0, "oxend_request", json!({"endpoint": "get_service_nodes", "params": params})).await
+    };
+    let result = async |params: Json| ask(params).await.ok()["result"].take();
+
+    let tip = "09".repeat(32);
+    assert_eq!(result(json!({"poll_block_hash": tip})).await, json!({"unchanged": true}));
+    let picked = result(json!({"limit": 2, "fields": ["all", "-swarm"], "active_only": true})).await;
+    let states = picked["service_node_states"].as_array().unwrap();
+    assert_eq!((states.len(), states[0].get("swarm"), &picked["status"]), (2, None, &json!("OK")));
+    assert_eq!((&picked["block_hash"], &picked["hardfork"]), (&json!(tip), &json!(19)));
+    ask(json!({"fields": 7})).await.refused(400, "Invalid params: fields is not a list of names");
+    ask(json!([])).await.refused(400, "Invalid params: expected an object");
+
+    let params = b"d8:endpoint17:get_service_nodes6:params33:{\"limit\":1,\"fields\":[\"swarm_id\"]}e";
+    let answer = house.call(0, "oxend_request", &params[..]).await.unwrap();
+    let now = house.now();
+    let expected = format!(
+        "d2:hfli19ei6ee6:resultd6:heighti1e19:service_node_statesld8:swarm_idi7eee6:status2:OKe1:ti{now}ee"
+    );
+    assert_eq!(answer.body, starling_contracts::storage::Body::Bencode(expected.into()));
+}
+
+#[tokio::test]
+async fn nodes_without_an_address_are_listed_from_hard_fork_21_on() {
+    for (hardfork, n_listed) in [([20, 9], 1), ([21, 0], 2)] {
+        let mut members = Plan::one_swarm(2).members;
+        members[1].node.public_ip = std::net::Ipv4Addr::UNSPECIFIED;
+        let house = House::open(Plan { members, running: 1, hardfork, ..Plan::one_swarm(2) }).await;
+
+        let answer = house.call(0, "active_nodes_bin", "").await.unwrap();
+
+        let starling_contracts::storage::Body::Binary(blob) = answer.body else { panic!("bytes") };
+        assert_eq!(blob.len(), n_listed * 51);
+        if let Some(unreachable) = blob.get(51..) {
+            assert!(unreachable.is_empty() || unreachable[40..48] == [0; 8], "address and ports are zero");
+        }
+    }
 }

@@ -13,7 +13,8 @@ use serde_json::{Value as Json, json};
 use starling_contracts::{
     node::ServiceNode,
     staking::{self, CurrentNodeList, NodeList, NodeListChanged},
-    storage::{Answer, ApplyForwarded, Body, Error, Forwarded, ServeRpc},
+    storage::{Answer, ApplyForwarded, Body, Error, Forwarded, ServeMethod, ServeRpc},
+    subscriptions::{self, Announce, NewMessage},
     swarm::{self, MemberAnswer, MemberOutcome, Replicate, SwarmFor, SwarmView},
 };
 use starling_kernel::{
@@ -162,6 +163,38 @@ impl Handler<Replicate> for FakeSwarm {
     }
 }
 
+/// How the actor that tells subscribers behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subscriptions {
+    /// There is none in the process.
+    Absent,
+    /// It hears what is new.
+    Listening,
+    /// It takes one announcement and never answers it.
+    Hanging,
+}
+
+struct FakeSubscriptions {
+    own: ed25519::PublicKey,
+    hears: tokio::sync::mpsc::Sender<(ed25519::PublicKey, Vec<NewMessage>)>,
+    hangs: bool,
+}
+
+impl Actor for FakeSubscriptions {
+    const NAME: &'static str = "subscriptions";
+}
+
+impl Handler<Announce> for FakeSubscriptions {
+    fn handle(
+        &mut self,
+        Announce { messages }: Announce,
+        _: &Context,
+    ) -> Task<Result<(), subscriptions::Error>> {
+        self.hears.try_send((self.own, messages)).expect("no test announces so much");
+        if self.hangs { task(std::future::pending()) } else { done(Ok(())) }
+    }
+}
+
 /// One running node.
 pub(crate) struct Node {
     pub(crate) kernel: Kernel,
@@ -174,6 +207,10 @@ pub(crate) struct House {
     pub(crate) nodes: Vec<Node>,
     pub(crate) members: Vec<Member>,
     pub(crate) wires: SharedWires,
+    /// What subscribers would be told, and by whom.
+    pub(crate) heard: tokio::sync::mpsc::Receiver<(ed25519::PublicKey, Vec<NewMessage>)>,
+    pub(crate) hears: tokio::sync::mpsc::Sender<(ed25519::PublicKey, Vec<NewMessage>)>,
+    pub(crate) subscriptions: Subscriptions,
 }
 
 /// What [`House::open`] makes.
@@ -186,6 +223,7 @@ pub(crate) struct Plan {
     pub(crate) now: i64,
     /// Is the node list known at the start?
     pub(crate) has_list: bool,
+    pub(crate) subscriptions: Subscriptions,
 }
 
 impl Plan {
@@ -198,6 +236,7 @@ impl Plan {
             hardfork: [19, 6],
             now: NOW,
             has_list: true,
+            subscriptions: Subscriptions::Absent,
         }
     }
 }
@@ -210,8 +249,16 @@ impl House {
 
     pub(crate) async fn open(plan: Plan) -> Self {
         let clock = ManualClock::at(u64::try_from(plan.now).expect("a time after 1970"));
-        let mut house =
-            Self { clock, nodes: Vec::new(), members: plan.members.clone(), wires: Arc::default() };
+        let (hears, heard) = tokio::sync::mpsc::channel(1024);
+        let mut house = Self {
+            clock,
+            nodes: Vec::new(),
+            members: plan.members.clone(),
+            wires: Arc::default(),
+            heard,
+            hears,
+            subscriptions: plan.subscriptions,
+        };
         let list = house.list(1, plan.hardfork);
         for member in &plan.members[..plan.running] {
             let folder = Arc::new(tempfile::tempdir().expect("a folder can be made"));
@@ -253,7 +300,8 @@ impl House {
         let (replica, storage) =
             starling_storage::specs(config, Arc::clone(&member.key), folder.path().to_owned());
         let (own, wires, for_swarm) = (member.node.ed25519, Arc::clone(&self.wires), list.clone());
-        Kernel::builder()
+        let (hears, hangs) = (self.hears.clone(), self.subscriptions == Subscriptions::Hanging);
+        let builder = Kernel::builder()
             .clock(Arc::new(self.clock.clone()))
             .entropy(Arc::new(SeededEntropy::new(1)))
             .io_threads(1)
@@ -276,9 +324,18 @@ impl House {
                 .subscribes::<NodeListChanged>(),
             )
             .actor(replica)
-            .actor(storage)
-            .start()
-            .await
+            .actor(storage);
+        let builder = match self.subscriptions {
+            Subscriptions::Absent => builder,
+            Subscriptions::Listening | Subscriptions::Hanging => builder.actor(
+                Spec::new(move |_| {
+                    let hears = hears.clone();
+                    async move { Ok(FakeSubscriptions { own, hears, hangs }) }
+                })
+                .serves::<Announce>(),
+            ),
+        };
+        builder.start().await
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -322,9 +379,20 @@ impl House {
         let body = match body {
             Body::Json(body) => body,
             Body::Text(text) => Json::String(text),
-            Body::Binary(bytes) => Json::String(format!("{bytes:?}")),
+            Body::Bencode(bytes) | Body::Binary(bytes) => Json::String(format!("{bytes:?}")),
         };
         Ok(Reply { status, body })
+    }
+
+    /// Sends one method's parameters to a node, as OxenMQ and QUIC do.
+    pub(crate) async fn call(
+        &self,
+        node: usize,
+        method: &str,
+        params: impl Into<Bytes>,
+    ) -> Result<Answer, Error> {
+        let call = ServeMethod { method: method.to_owned(), params: params.into() };
+        self.nodes[node].kernel.ask(call).await
     }
 
     /// The name of a member in aggregated answers.

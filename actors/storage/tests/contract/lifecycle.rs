@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures::future::join_all;
 use serde_json::json;
 use starling_contracts::storage::{ApplyForwarded, Error, Forwarded};
-use starling_kernel::{Bounds, CallError, StartError};
+use starling_kernel::{Bounds, CallError, StartError, Status};
 use starling_storage::Config;
 
 use crate::{
@@ -15,6 +15,14 @@ use crate::{
 
 const INFO: &str = "{\"method\":\"info\",\"params\":{}}";
 const PANIC: &str = "{\"method\":\"debug_panic\",\"params\":{}}";
+
+/// Has the storage actor been made a second time?
+async fn is_back(house: &House) -> bool {
+    let observed = house.nodes[0].kernel.observe().await;
+    observed
+        .iter()
+        .any(|actor| actor.name == "storage" && actor.restarts == 1 && actor.status == Status::Ready)
+}
 
 #[tokio::test]
 async fn a_panic_in_a_handler_costs_its_own_request_and_nothing_else() {
@@ -29,18 +37,18 @@ async fn a_panic_in_a_handler_costs_its_own_request_and_nothing_else() {
         "{panicked:?}"
     );
 
-    // What is asked during the back-off waits for the actor's return; the clock has to move for that.
+    // What is asked during the back-off waits for the actor's return; the clock has to move for that, and no further.
     let asked = envelope(&client.retrieve(0, None, NOW));
     let asking = house.raw(0, asked);
     let moving = async {
-        loop {
+        while !is_back(&house).await {
             house.clock.advance(Duration::from_millis(10));
-            tokio::task::yield_now().await;
         }
+        std::future::pending::<()>().await
     };
     let held = tokio::select! {
         held = asking => held.unwrap().ok(),
-        () = moving => unreachable!("the loop does not end"),
+        () = moving => unreachable!("it waits for ever"),
     };
     assert_eq!(bodies(&held), [b"before"]);
     let observed = house.nodes[0].kernel.observe().await;

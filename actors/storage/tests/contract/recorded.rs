@@ -11,7 +11,7 @@ use starling_protocol::{
 use starling_storage::Config;
 
 use crate::{
-    house::{House, Member, Plan, Reply},
+    house::{House, Member, Plan, Reply, Subscriptions},
     requests::{Client, envelope},
 };
 
@@ -46,12 +46,24 @@ fn member(node: &Json) -> Member {
     }
 }
 
-async fn network(now: i64) -> House {
+/// The nodes of the recordings.
+pub(crate) fn members() -> Vec<Member> {
     let network: Json = serde_json::from_str(NETWORK).expect("the recording is JSON");
-    let members: Vec<Member> = network["nodes"].as_array().expect("nodes").iter().map(member).collect();
-    let running = members.len();
-    House::open(Plan { members, running, config: Config::default(), hardfork: [20, 0], now, has_list: true })
-        .await
+    network["nodes"].as_array().expect("nodes").iter().map(member).collect()
+}
+
+/// A network of them, of which subscribers are told what is new.
+pub(crate) async fn open(members: Vec<Member>, now: i64) -> House {
+    House::open(Plan {
+        running: members.len(),
+        members,
+        config: Config::default(),
+        hardfork: [20, 0],
+        now,
+        has_list: true,
+        subscriptions: Subscriptions::Listening,
+    })
+    .await
 }
 
 /// The body that was sent, byte by byte where it was no JSON.
@@ -73,7 +85,7 @@ fn sent(request: &Json) -> String {
 }
 
 /// Puts `now` in place of every time at which the node said it answered.
-fn set_times(value: &mut Json, now: i64) {
+pub(crate) fn set_times(value: &mut Json, now: i64) {
     match value {
         Json::Object(fields) => {
             for name in ["t", "timestamp"] {
@@ -90,7 +102,7 @@ fn set_times(value: &mut Json, now: i64) {
 }
 
 /// Members are listed in the order of the recording network's ledger, which is by legacy key.
-fn sort_members(value: &mut Json) {
+pub(crate) fn sort_members(value: &mut Json) {
     match value {
         Json::Object(fields) => {
             if let Some(Json::Array(members)) = fields.get_mut("snodes") {
@@ -107,7 +119,7 @@ fn sort_members(value: &mut Json) {
 async fn every_recorded_storage_call_is_answered_as_recorded() {
     let recording: Json = serde_json::from_str(CASES).expect("the recording is JSON");
     let cases = recording["cases"].as_array().expect("cases");
-    let house = network(cases[0]["sent_ms"].as_i64().expect("a time")).await;
+    let house = open(members(), cases[0]["sent_ms"].as_i64().expect("a time")).await;
     let seed = recording["accounts"]["A"]["ed25519_seed"].as_str().expect("a seed");
     let key = ed25519::SecretKey::from_seed(hex::decode(seed).expect("hex").try_into().expect("32 bytes"));
     let account = recording["accounts"]["A"]["account_id"].as_str().expect("an id").parse().expect("an id");

@@ -14,6 +14,7 @@ use starling_protocol::{
 };
 
 use crate::{
+    forms::bencoded,
     house::{House, Member, NOW, Plan},
     requests::{Client, DAY, envelope},
 };
@@ -282,15 +283,29 @@ fn envelopes() -> impl Strategy<Value = String> {
     (methods, params).prop_map(|(method, params)| json!({"method": method, "params": params}).to_string())
 }
 
+/// What of the parameters bencode can say.
+fn bencode_of(params: &Json) -> Vec<u8> {
+    let params = params.as_object().expect("an object").clone();
+    let sayable = params.into_iter().filter(|(_, value)| !value.is_null() && !value.is_f64());
+    bencoded(&Json::Object(sayable.collect()))
+}
+
 #[test]
 fn whatever_a_stranger_sends_is_answered_and_restarts_nothing() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let house = runtime.block_on(House::single());
     let config = ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(text in envelopes(), noise in prop::collection::vec(any::<u8>(), 0..64))| {
-        for envelope in [text.into_bytes(), noise] {
+        for envelope in [text.clone().into_bytes(), noise.clone()] {
             let reply = runtime.block_on(house.raw(0, envelope)).unwrap();
             prop_assert!([200, 400, 401, 403, 404, 406].contains(&reply.status), "{reply:?}");
+        }
+        // The same as bare parameters, and noise that begins as bencode does.
+        let request: Json = serde_json::from_str(&text).unwrap();
+        let (method, params) = (request["method"].as_str().unwrap(), request["params"].to_string());
+        for params in [params.into_bytes(), [b"d", &noise[..]].concat(), bencode_of(&request["params"])] {
+            let answer = runtime.block_on(house.call(0, method, params)).unwrap();
+            prop_assert!([200, 400, 401, 403, 404, 406].contains(&answer.status), "{answer:?}");
         }
     });
     let observed = runtime.block_on(house.nodes[0].kernel.observe());

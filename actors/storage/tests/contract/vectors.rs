@@ -2,9 +2,13 @@
 
 use futures::future::join_all;
 use serde_json::{Value as Json, json};
-use starling_protocol::crypto::ed25519;
+use starling_protocol::{
+    bencode::{self, Limits},
+    crypto::ed25519,
+};
 
 use crate::{
+    forms::{Form, assert_same, dict, send},
     house::{House, Member, NOW, Plan},
     requests::{Client, DAY, bodies, envelope},
 };
@@ -33,18 +37,25 @@ async fn house(vectors: &Json) -> House {
 }
 
 #[tokio::test]
-async fn every_signed_request_is_accepted() {
+async fn every_signed_request_is_accepted_and_answered_alike_in_every_form() {
     let vectors = vectors();
     for vector in entries(&vectors, "requests") {
-        // Each on a node of its own: some would take away what others need, and none may depend on another.
-        let house = house(&vectors).await;
-        let signed_at = vector["request"]["params"]["timestamp"].as_i64().unwrap_or(SIGNED_AT);
-        house.advance_to(signed_at.max(SIGNED_AT));
-        let reply = house.raw(0, vector["request"].to_string()).await.unwrap();
-
-        let nothing_deleted = vector["request"]["params"]["required"] == json!(true);
+        let (request, name) = (&vector["request"], &vector["name"]);
+        let signed_at = request["params"]["timestamp"].as_i64().unwrap_or(SIGNED_AT);
+        let nothing_deleted = request["params"]["required"] == json!(true);
         let expected = if nothing_deleted { 404 } else { 200 };
-        assert_eq!(reply.status, expected, "{}: {}", vector["name"], reply.body);
+        let mut bodies = Vec::new();
+        for form in Form::ALL {
+            // Each on a node of its own: some would take away what others need, and none may depend on another.
+            let house = house(&vectors).await;
+            house.advance_to(signed_at.max(SIGNED_AT));
+            let (status, body) = send(&house, 0, form, request).await;
+            assert_eq!(status, expected, "{name} as {form:?}: {}", String::from_utf8_lossy(&body));
+            bodies.push(body);
+        }
+        assert_eq!(bodies[0], bodies[1], "{name}");
+        let json: Json = serde_json::from_slice(&bodies[0]).unwrap();
+        assert_same(&json, &bencode::decode_ascending(&bodies[2], Limits::REQUEST).unwrap());
     }
 }
 
@@ -53,15 +64,12 @@ async fn requests_with_a_fault_are_refused_with_its_status() {
     let vectors = vectors();
     let house = house(&vectors).await;
     for vector in entries(&vectors, "negative") {
-        let reply = house.raw(0, vector["request"].to_string()).await.unwrap();
+        for form in Form::ALL {
+            let (status, body) = send(&house, 0, form, &vector["request"]).await;
 
-        assert_eq!(
-            Json::from(reply.status.to_string()),
-            vector["expected"],
-            "{}: {}",
-            vector["name"],
-            reply.body
-        );
+            let told = (&vector["name"], form, String::from_utf8_lossy(&body));
+            assert_eq!(Json::from(status.to_string()), vector["expected"], "{told:?}");
+        }
     }
 }
 
@@ -70,15 +78,56 @@ async fn subaccounts_may_do_what_their_flags_say() {
     let vectors = vectors();
     let house = house(&vectors).await;
     for vector in entries(&vectors, "subaccounts") {
-        let reply = house.raw(0, vector["request"].to_string()).await.unwrap();
-
         let expected = match vector["expected"].as_str().unwrap() {
             "accept" | "accept (extend only)" => 200,
             "reject 401" => 401,
             other => panic!("unknown outcome {other}"),
         };
-        assert_eq!(reply.status, expected, "{}: {}", vector["name"], reply.body);
+        for form in Form::ALL {
+            let (status, body) = send(&house, 0, form, &vector["request"]).await;
+
+            let told = (&vector["name"], form, String::from_utf8_lossy(&body));
+            assert_eq!(status, expected, "{told:?}");
+        }
     }
+}
+
+#[tokio::test]
+async fn messages_have_the_known_hashes_in_every_form() {
+    let vectors: Json = serde_json::from_str(include_str!("../vectors/message_hash.json")).unwrap();
+    let house = House::single().await;
+    let mut compared = 0;
+    for vector in entries(&vectors, "vectors") {
+        // The others need a signature of somebody whose key the vectors do not have.
+        let is_public = vector["namespace"].as_i64().unwrap() % 10 == 0;
+        if !is_public {
+            continue;
+        }
+        let data = match vector["data_repeat"]["count"].as_u64() {
+            None => vector["data_b64"].clone(),
+            // A body of zeros, which are `A` in base64.
+            Some(count) => "A".repeat(usize::try_from(count).unwrap() / 3 * 4).into(),
+        };
+        for form in Form::ALL {
+            let params = json!({
+                "pubkey": vector["pubkey"], "namespace": vector["namespace"], "data": data,
+                "timestamp": NOW, "ttl": DAY,
+            });
+            let request = json!({"method": "store", "params": params});
+            let (status, body) = send(&house, 0, form, &request).await;
+
+            assert_eq!(status, 200, "{}: {}", vector["name"], String::from_utf8_lossy(&body));
+            let hash = match form {
+                Form::Bencode => {
+                    String::from_utf8_lossy(dict(&body)[b"hash".as_slice()].as_bytes().unwrap()).into_owned()
+                }
+                _ => serde_json::from_slice::<Json>(&body).unwrap()["hash"].as_str().unwrap().to_owned(),
+            };
+            assert_eq!(hash, vector["hash"].as_str().unwrap(), "{}", vector["name"]);
+            compared += 1;
+        }
+    }
+    assert!(compared >= 3 * 6, "only {compared} hashes were compared");
 }
 
 #[tokio::test]

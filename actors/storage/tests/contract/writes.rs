@@ -34,7 +34,7 @@ fn hash_texts(hashes: &[MessageHash]) -> Json {
 }
 
 #[track_caller]
-fn assert_signed(house: &House, member: usize, entry: &Json, text: &[u8]) {
+pub(crate) fn assert_signed(house: &House, member: usize, entry: &Json, text: &[u8]) {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let signature = STANDARD.decode(entry["signature"].as_str().expect("a signature")).expect("base64");
     let signature = ed25519::Signature::from_slice(&signature).expect("64 bytes");
@@ -101,11 +101,18 @@ async fn a_public_outbox_holds_the_newest_message_only() {
     send(&house, 0, &client.store(-1, b"newer", NOW + 2)).await;
 
     let older = send(&house, 0, &client.store(-1, b"older", NOW + 1)).await;
-    assert_eq!(older["swarm"][house.hex(0)].get("failed"), None, "it is answered, though not inserted");
+    let entry = &older["swarm"][house.hex(0)];
+    assert_eq!(
+        (entry.get("failed"), entry.get("already")),
+        (None, None),
+        "it is answered, though not inserted"
+    );
+    assert_eq!(entry["hash"], older["hash"]);
+    send(&house, 0, &client.store(-1, b"as new", NOW + 2)).await;
 
     let params = json!({"pubkey": client.account, "namespace": -1, "last_hash": first["hash"]});
     let held = house.rpc(0, "retrieve", params).await.ok();
-    assert_eq!(bodies(&held), [b"newer"]);
+    assert_eq!(bodies(&held), [b"as new"], "of two with one time the later one stays");
 }
 
 #[tokio::test]
@@ -257,6 +264,23 @@ async fn expiries_move_only_where_the_request_says() {
     let known =
         send(&house, 0, &client.get_expiries(&[hashes[0].as_str(), hashes[1].as_str(), "?"], NOW)).await;
     assert_eq!(known, json!({"expiries": {hashes[0].as_str(): low, hashes[1].as_str(): high}}));
+}
+
+#[tokio::test]
+async fn an_extension_by_less_than_a_hundredth_of_the_lifetime_is_not_worth_a_write() {
+    let house = House::single().await;
+    let client = Client::user(1);
+    let hash = hash_of(&send(&house, 0, &client.store(2, b"a", NOW)).await);
+    let extend = async |expiry| {
+        let body = send(&house, 0, &client.expire(ExpireMode::Extend, &[expiry], &[hash, hash])).await;
+        body["swarm"][house.hex(0)].clone()
+    };
+
+    let barely = extend(NOW + DAY + DAY / 100 - 1).await;
+    let expected = (json!([]), json!({hash.as_str(): NOW + DAY}));
+    assert_eq!((&barely["updated"], &barely["unchanged"]), (&expected.0, &expected.1));
+    let enough = extend(NOW + DAY + DAY / 100).await;
+    assert_eq!((&enough["updated"], &enough["unchanged"]), (&hash_texts(&[hash]), &json!({})));
 }
 
 #[tokio::test]

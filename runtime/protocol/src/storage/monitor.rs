@@ -6,7 +6,9 @@ mod subscription;
 
 pub use self::error::MonitorError;
 pub use self::notification::{Notification, NotificationError};
-pub use self::subscription::{Subscriber, Subscription, Subscriptions, encode_replies, parse};
+pub use self::subscription::{
+    Subscriber, Subscription, Subscriptions, encode_replies, is_list, parse, parse_entry,
+};
 
 /// How long a subscription lives, in seconds.
 pub const LIFETIME_SECONDS: u64 = 65 * 60;

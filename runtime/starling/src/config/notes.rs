@@ -13,14 +13,25 @@ pub fn notes() -> Notes {
         .section("runtime.log", "The log, on standard error.", Log::NOTES)
         .section("network", "Which network, and how a client finds it.", starling_routing::Network::NOTES)
         .section("transport", "libp2p and HTTPS to other machines.", starling_transport::Config::NOTES)
+        .section(
+            "transport.rate",
+            "How often a peer that is no listed node may ask for storage; onion requests are not counted.",
+            starling_kernel::RateLimit::NOTES,
+        )
         .section("storage", "Node: the message store.", starling_storage::Config::NOTES)
         .section("storage.replica_bounds", "Writes that other members of the swarm forward.", Bounds::NOTES)
+        .section("subscriptions", "Node: who is told of new messages.", starling_subscriptions::Config::NOTES)
         .section(
             "swarm",
             "Node: who keeps whose messages, and copies to them.",
             starling_swarm::Config::NOTES,
         )
         .section("routing.relay", "Node: onion requests of others.", starling_routing::RelayConfig::NOTES)
+        .section(
+            "routing.relay.web",
+            "Web servers that onion requests may end at.",
+            starling_routing::WebConfig::NOTES,
+        )
         .section("routing.paths", "Client: onion requests of its own.", starling_routing::PathsConfig::NOTES)
         .section("staking", "Node: the ledger that says which service nodes there are.", &[])
         .section("staking.backend", "", starling_staking::Config::BACKEND_NOTES)
@@ -29,16 +40,33 @@ pub fn notes() -> Notes {
             "The HTTPS edge of a node, and the operator's listener.",
             starling_gateway::Config::NOTES,
         )
+        .section(
+            "gateway.rate",
+            "How often one IPv4 address, or one IPv6 /64, may ask; onion requests are not counted.",
+            starling_kernel::RateLimit::NOTES,
+        )
+        .section(
+            "gateway.quic",
+            "Node: the same storage API over QUIC, with subscriptions.",
+            starling_gateway::quic::Config::NOTES,
+        )
+        .section(
+            "gateway.omq",
+            "Node: OxenMQ, which push servers speak; encrypted with the node's x25519 key.",
+            starling_gateway::omq::Config::NOTES,
+        )
         .section("accounts", "Client: the accounts of the data folder.", starling_accounts::Config::NOTES)
         .section("inbox", "Client: sending, polling, reading.", starling_inbox::Config::NOTES);
     [
         "transport",
         "storage",
+        "subscriptions",
         "swarm",
         "routing.relay",
         "routing.paths",
         "staking",
         "gateway",
+        "gateway.quic",
         "accounts",
         "inbox",
     ]

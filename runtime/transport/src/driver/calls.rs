@@ -64,11 +64,22 @@ impl Driver {
     pub(super) fn send_waiting(&mut self, peer_id: PeerId) {
         let Some(peer) = self.peers.get_mut(&peer_id) else { return };
         let before = peer.calls();
-        while let Some(Call { protocol, body, answer, .. }) = peer.next(self.config.under_way_per_peer) {
+        let mut listening = false;
+        while let Some(Call { protocol, body, answer, notices, .. }) =
+            peer.next(self.config.under_way_per_peer)
+        {
+            if let Some(notices) = notices {
+                // Before the request, because a notice may be quicker than the answer.
+                self.listeners.add(peer_id, notices);
+                listening = true;
+            }
             let id = self.swarm.behaviour_mut().exchange(protocol).send_request(&peer_id, body);
             self.under_way.insert((protocol, id), (peer_id, answer));
         }
         self.calls = self.calls + peer.calls() - before;
+        if listening {
+            self.hold_as_needed(peer_id);
+        }
     }
 
     /// Hands an answer, or what came instead, to whoever asked.

@@ -37,7 +37,9 @@ async fn two_thousand_requests_are_all_answered_over_tcp() {
 
 #[tokio::test]
 async fn a_peer_that_does_not_answer_delays_nobody_else() {
-    let (stuck, quick) = (node(1, config()).await, node(2, config()).await);
+    let mut unlimited = config();
+    unlimited.rate.per_second = 0;
+    let (stuck, quick) = (node(1, unlimited).await, node(2, config()).await);
     let client = client().await;
 
     let waiting = join_all((0..1000).map(|_| call(&client, stuck.address(), Protocol::Storage, b"wait")));

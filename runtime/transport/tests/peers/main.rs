@@ -7,6 +7,10 @@ mod hostile;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod reach;
 #[cfg(test)]
 mod setup;

@@ -1,6 +1,10 @@
 //! Nodes with a transport and an actor that stands for all others.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use starling_contracts::{
@@ -8,6 +12,7 @@ use starling_contracts::{
     routing::{self, EnterOnion, OnionAnswer, RelayOnion},
     staking::{NodeList, NodeListChanged},
     storage::{self, Answer, ApplyForwarded, Body, Forwarded, ServeRpc},
+    subscriptions::{self, Link, Subscribe},
     transport::{CallPeer, Error, ListenAddresses, PeerAddress, Protocol},
 };
 use starling_kernel::{Actor, CallError, Context, Handler, Kernel, Spec, Task, done, task};
@@ -29,6 +34,8 @@ pub(crate) struct Node {
     pub(crate) arrived: Arc<Semaphore>,
     /// Lets so many of them go on.
     pub(crate) gate: Arc<Semaphore>,
+    /// The links of those who subscribed and are kept.
+    pub(crate) links: Arc<Mutex<Vec<Link>>>,
 }
 
 pub(crate) fn config() -> Config {
@@ -46,12 +53,13 @@ pub(crate) fn key(seed: u8) -> Arc<ed25519::SecretKey> {
 /// A node whose other actors are played by [`Others`].
 pub(crate) async fn node(seed: u8, config: Config) -> Node {
     let (arrived, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let others = (Arc::clone(&arrived), Arc::clone(&gate));
+    let links = Arc::new(Mutex::new(Vec::new()));
+    let others = (Arc::clone(&arrived), Arc::clone(&gate), Arc::clone(&links));
     let kernel = Kernel::builder()
         .actor(
             Spec::new(move |_| {
-                let (arrived, gate) = others.clone();
-                async move { Ok(Others { arrived, gate }) }
+                let (arrived, gate, links) = others.clone();
+                async move { Ok(Others { arrived, gate, links }) }
             })
             .bounds(starling_kernel::Bounds {
                 mailbox_capacity: 4096,
@@ -61,14 +69,15 @@ pub(crate) async fn node(seed: u8, config: Config) -> Node {
             .serves::<EnterOnion>()
             .serves::<RelayOnion>()
             .serves::<ServeRpc>()
-            .serves::<ApplyForwarded>(),
+            .serves::<ApplyForwarded>()
+            .serves::<Subscribe>(),
         )
         .actor(starling_transport::spec(config, Some(key(seed)), true).needs("others"))
         .start()
         .await
         .unwrap();
     let port = kernel.ask(ListenAddresses).await.unwrap().port;
-    Node { kernel, key: key(seed).public(), port, arrived, gate }
+    Node { kernel, key: key(seed).public(), port, arrived, gate, links }
 }
 
 /// A client: nothing listens, nobody serves.
@@ -134,6 +143,7 @@ pub(crate) async fn call_within(
 pub(crate) struct Others {
     arrived: Arc<Semaphore>,
     gate: Arc<Semaphore>,
+    links: Arc<Mutex<Vec<Link>>>,
 }
 
 impl Actor for Others {
@@ -143,10 +153,10 @@ impl Actor for Others {
 impl Handler<EnterOnion> for Others {
     fn handle(
         &mut self,
-        EnterOnion { frame }: EnterOnion,
+        EnterOnion { frame, .. }: EnterOnion,
         _: &Context,
     ) -> Task<Result<OnionAnswer, routing::Error>> {
-        if &frame[..] == b"wait" {
+        if frame.starts_with(b"wait") {
             let (arrived, gate) = (Arc::clone(&self.arrived), Arc::clone(&self.gate));
             return task(async move {
                 arrived.add_permits(1);
@@ -194,6 +204,23 @@ impl Handler<ApplyForwarded> for Others {
         done(match write.method.as_str() {
             "refuse" => Ok(Forwarded::Refused { code: 421, reason: "no".to_owned() }),
             _ => Ok(Forwarded::Done(write.dict)),
+        })
+    }
+}
+
+impl Handler<Subscribe> for Others {
+    fn handle(
+        &mut self,
+        Subscribe { request, link }: Subscribe,
+        _: &Context,
+    ) -> Task<Result<Bytes, subscriptions::Error>> {
+        done(match &request[..] {
+            b"not ready" => Err(subscriptions::Error::NotReady("not in any swarm".to_owned())),
+            b"no" => Ok(Bytes::from_static(b"d7:errcodei5ee")),
+            _ => {
+                self.links.lock().unwrap().push(link);
+                Ok(Bytes::from_static(b"d7:successi1ee"))
+            }
         })
     }
 }

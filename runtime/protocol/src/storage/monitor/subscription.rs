@@ -56,30 +56,51 @@ pub struct Subscriptions {
     pub entries: Vec<Result<Subscription, MonitorError>>,
 }
 
+const MALFORMED: MonitorError = MonitorError::Arguments("Failed to parse monitor.messages data value");
+
 /// Reads a dict, or a list of dicts.
 ///
 /// # Errors
 /// Only when the request as a whole cannot be read; otherwise each entry has its own outcome.
 pub fn parse(payload: &[u8]) -> Result<Subscriptions, MonitorError> {
-    const MALFORMED: MonitorError = MonitorError::Arguments("Failed to parse monitor.messages data value");
+    if !is_list(payload)? {
+        let (entry, used) = parse_entry(payload)?;
+        return match used == payload.len() {
+            true => Ok(Subscriptions { is_list: false, entries: vec![entry] }),
+            false => Err(MALFORMED),
+        };
+    }
+    // Entry by entry, because a request holds tens of thousands and only one needs to be in memory as a tree.
+    let (mut rest, mut entries) = (&payload[1..], Vec::new());
+    while rest.first() != Some(&b'e') {
+        let (entry, used) = parse_entry(rest)?;
+        entries.push(entry);
+        rest = &rest[used..];
+    }
+    Ok(Subscriptions { is_list: true, entries })
+}
+
+/// Tells a list of dicts from one dict, by their marks alone; the entries of a list begin at its second byte.
+///
+/// # Errors
+/// It is neither.
+pub fn is_list(payload: &[u8]) -> Result<bool, MonitorError> {
     match (payload.first(), payload.last()) {
-        (Some(b'd'), Some(b'e')) => {
-            let value = bencode::decode(payload, LIMITS).map_err(|_| MALFORMED)?;
-            let entries = vec![Subscription::parse(value.as_dict().ok_or(MALFORMED)?)];
-            Ok(Subscriptions { is_list: false, entries })
-        }
-        (Some(b'l'), Some(b'e')) if payload.len() > 1 => {
-            // Entry by entry, because a request holds tens of thousands and only one needs to be in memory as a tree.
-            let (mut rest, mut entries) = (&payload[1..], Vec::new());
-            while rest.first() != Some(&b'e') {
-                let (value, used) = bencode::decode_prefix(rest, LIMITS).map_err(|_| MALFORMED)?;
-                entries.push(Subscription::parse(value.as_dict().ok_or(MALFORMED)?));
-                rest = &rest[used..];
-            }
-            Ok(Subscriptions { is_list: true, entries })
-        }
+        (Some(b'd'), Some(b'e')) => Ok(false),
+        (Some(b'l'), Some(b'e')) if payload.len() > 1 => Ok(true),
         _ => Err(MonitorError::Arguments("monitor request takes a single bencoded dict or list parameter")),
     }
+}
+
+/// Reads the dict that `bytes` begin with: its outcome, and how many bytes it takes.
+///
+/// For requests that are read in pieces; [`parse`] reads a whole one.
+///
+/// # Errors
+/// What is there is no dict, so that the request as a whole cannot be read.
+pub fn parse_entry(bytes: &[u8]) -> Result<(Result<Subscription, MonitorError>, usize), MonitorError> {
+    let (value, used) = bencode::decode_prefix(bytes, LIMITS).map_err(|_| MALFORMED)?;
+    Ok((Subscription::parse(value.as_dict().ok_or(MALFORMED)?), used))
 }
 
 /// Encodes the outcome of each subscription, as a list if a list was sent.

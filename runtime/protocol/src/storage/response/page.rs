@@ -30,6 +30,12 @@ impl RetrieveLimits {
         };
         Self { max_count, max_bytes }
     }
+
+    /// The same, with no more than so many bytes.
+    #[must_use]
+    pub fn at_most(self, max_bytes: u64) -> Self {
+        Self { max_bytes: self.max_bytes.min(max_bytes), ..self }
+    }
 }
 
 /// The messages of one answer, filled one by one in the order of the database.
@@ -67,6 +73,12 @@ impl Page {
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.count
+    }
+
+    /// How many bytes the messages count.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Whether there is at least one message that did not fit.

@@ -49,7 +49,13 @@ impl Retrieved {
     /// The fields of the answer, without the `hf` and `t` that every answer has.
     #[must_use]
     pub fn to_fields(&self) -> Fields {
-        let messages = self.messages.iter().map(RetrievedMessage::to_reply).collect();
+        self.clone().into_fields()
+    }
+
+    /// The same, without a second copy of the bodies.
+    #[must_use]
+    pub fn into_fields(self) -> Fields {
+        let messages = self.messages.into_iter().map(RetrievedMessage::into_reply).collect();
         vec![("messages".to_owned(), ReplyValue::List(messages)), ("more".to_owned(), self.more.into())]
     }
 
@@ -80,12 +86,12 @@ impl fmt::Debug for RetrievedMessage {
 }
 
 impl RetrievedMessage {
-    fn to_reply(&self) -> ReplyValue {
+    fn into_reply(self) -> ReplyValue {
         ReplyValue::object([
             ("hash", self.hash.as_str().into()),
             ("timestamp", self.timestamp.into()),
             ("expiration", self.expiry.into()),
-            ("data", ReplyValue::Binary(self.data.clone())),
+            ("data", ReplyValue::Binary(self.data)),
         ])
     }
 

@@ -1,6 +1,6 @@
 //! What may be typed after `starling`.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -57,6 +57,8 @@ pub(crate) enum Verb {
     Devnet(Devnet),
     /// Runs the configured roles until Ctrl-C or SIGTERM; a second one aborts.
     Run(Run),
+    /// Asks a running process for its readiness, its ports and what it has done; needs no network.
+    Status(Status),
     /// Makes, restores and shows accounts; needs no network.
     Account {
         #[command(subcommand)]
@@ -101,6 +103,13 @@ pub(crate) struct Run {
     /// Ends when standard input does: for a parent process that wants its children to end with it.
     #[arg(long, hide = true)]
     pub(crate) end_with_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Where its operator's listener is [default: gateway.operator of the settings].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) operator: Option<SocketAddr>,
 }
 
 /// Which account.

@@ -16,6 +16,7 @@ mod run;
 mod send;
 mod settings;
 mod signals;
+mod status;
 mod version;
 
 use std::process::ExitCode;
@@ -42,6 +43,7 @@ fn perform(arguments: Arguments) -> Result<(), Failure> {
     match verb {
         Verb::Devnet(options) => block_on(devnet::devnet(&global, &options)),
         Verb::Run(options) => block_on(run::run(&global, &options)),
+        Verb::Status(options) => block_on(status::status(&global, &options)),
         Verb::Account { verb } => block_on(account::account(&global, verb)),
         Verb::Send(options) => block_on(send::send(&global, &options)),
         Verb::Inbox(options) => block_on(inbox::inbox(&global, &options)),

@@ -83,6 +83,12 @@ fn text(config: &Config, running: &Running<'_>) -> String {
     if let Some(address) = listening.gateway.https {
         lines.push(format!("https     https://{address}"));
     }
+    if let Some(address) = listening.gateway.quic {
+        lines.push(format!("quic      {address}"));
+    }
+    if let Some(address) = listening.gateway.omq {
+        lines.push(format!("omq       tcp://{address}"));
+    }
     for address in listening.libp2p.iter().flat_map(|libp2p| &libp2p.addresses) {
         lines.push(format!("libp2p    {address}"));
     }

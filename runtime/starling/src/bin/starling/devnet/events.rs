@@ -32,6 +32,8 @@ pub(crate) struct NodeFacts {
     pubkey_x25519: x25519::PublicKey,
     public_ip: String,
     storage_port: u16,
+    /// Of QUIC (UDP) and OxenMQ (TCP).
+    omq_port: u16,
     libp2p: String,
     swarm_id: u64,
     operator: Option<String>,
@@ -46,6 +48,7 @@ impl NodeFacts {
             pubkey_x25519: listed.x25519,
             public_ip: listed.public_ip.to_string(),
             storage_port: listed.storage_port,
+            omq_port: listed.omq_port,
             libp2p: node.listening.libp2p.as_ref()?.addresses.first()?.clone(),
             swarm_id: listed.swarm.0,
             operator: node.listening.gateway.operator.map(|operator| format!("http://{operator}")),

@@ -67,7 +67,8 @@ fn service_node(node: &Node) -> Result<ServiceNode, Failure> {
         legacy: ed25519,
         public_ip: Ipv4Addr::LOCALHOST,
         storage_port,
-        omq_port: 0,
+        // QUIC and OxenMQ share one number, of UDP and of TCP.
+        omq_port: listening.gateway.quic.or(listening.gateway.omq).map_or(0, |door| door.port()),
         libp2p_port,
         swarm: SwarmId::UNASSIGNED,
         version: COMPATIBLE_VERSION,
