@@ -121,5 +121,12 @@ async fn the_port_is_free_once_the_door_is_closed() {
     house.close().await;
 
     visitor.ended().await;
-    UdpSocket::bind(address).expect("the port was given back");
+    // A socket of another process may have been given the same number meanwhile; it goes away as well.
+    let freed = async {
+        while UdpSocket::bind(address).is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let within = std::time::Duration::from_secs(20);
+    tokio::time::timeout(within, freed).await.expect("the port was given back");
 }
