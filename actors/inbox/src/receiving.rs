@@ -200,6 +200,7 @@ async fn file(
         new: filed.new.len(),
         known: known + filed.known,
         dropped: malformed + wrong + filed.dropped.values().sum::<usize>(),
+        held: 0,
     };
     metrics::received(polled.new);
     metrics::known(polled.known);

@@ -259,6 +259,10 @@ impl Tables<'_> {
             sent_at: kept.sent_at,
             received_at,
             kind: kept.kind,
+            detail: None,
+            is_request: false,
+            attachments: 0,
+            review: None,
         };
         let row = Row { message: message.clone(), content: kept.content.clone() };
         self.put_message(id, &row)?;

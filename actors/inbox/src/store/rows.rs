@@ -72,6 +72,10 @@ pub(super) fn encode_pending(pending: &Pending) -> Zeroizing<Vec<u8>> {
         sent_at,
         received_at: 0,
         kind,
+        detail: None,
+        is_request: false,
+        attachments: 0,
+        review: None,
     };
     let row = Row { message, content }.encode();
     let mut bytes = Zeroizing::new(vec![pending.rounds]);

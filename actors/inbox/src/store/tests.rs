@@ -211,6 +211,10 @@ fn a_whole_content_is_kept_beside_what_is_shown() {
         sent_at: 1,
         received_at: 2,
         kind: MessageKind::Unsupported,
+        detail: None,
+        is_request: false,
+        attachments: 0,
+        review: None,
     };
     let row = Row { message, content: vec![0, 2, 255] };
     let bytes = row.encode();

@@ -70,6 +70,10 @@ async fn their_messages_are_read_with_author_time_and_conversation() {
             sent_at,
             received_at: crate::network::NOW_MS,
             kind: MessageKind::Text,
+            detail: None,
+            is_request: from != keys.id(),
+            attachments: u32::try_from(data.attachments.len()).unwrap(),
+            review: None,
         };
         assert_eq!(here.list("owner").await, [expected], "{name}");
         here.stop().await;
