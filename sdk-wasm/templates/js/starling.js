@@ -11,7 +11,9 @@ import { bytes } from 'starling:plugin/random@0.1.0';
 const CALLS = ['onStart', 'onMessage', 'onCommand', 'onEvent', 'onTimer', 'migrate'];
 const LOG_LEVELS = { debug: 'debug', log: 'info', info: 'info', warn: 'warn', error: 'error' };
 const LARGEST_U32 = 0xffff_ffff;
+const LONGEST_WAIT = 0x7fff_ffff; // The engine hands over no larger u32.
 const LONGEST_REASON = 1000;
+const CHUNK = 4096;
 
 /**
  * Makes the `handler` that the host calls. Each function may be left out: `onStart()`, `onMessage(message)`,
@@ -30,7 +32,7 @@ export function bot({ commands, ...functions }) {
 /** To be thrown: offers the event again, not before so many milliseconds have passed. What the call changed is undone. */
 export function retry(after, reason = 'to be retried') {
   if (!(after >= 0)) throw new TypeError(`retry was given ${after}: expected milliseconds`);
-  return new Failure('retry', Math.min(Math.ceil(after), LARGEST_U32), reason);
+  return new Failure('retry', Math.min(Math.ceil(after), LONGEST_WAIT), reason);
 }
 
 /** To be thrown: puts the event into quarantine with this reason. What the call changed is undone. */
@@ -55,12 +57,17 @@ export function config() {
 
 /** The UTF-8 of a text, for the store and for requests. */
 export function toBytes(text) {
-  return Uint8Array.from(unescape(encodeURIComponent(text)), (unit) => unit.charCodeAt(0));
+  const units = unescape(encodeURIComponent(text));
+  const utf8 = new Uint8Array(units.length);
+  for (let index = 0; index < units.length; index += 1) utf8[index] = units.charCodeAt(index);
+  return utf8;
 }
 
 /** The text that bytes of UTF-8 are. */
 export function toText(utf8) {
-  return decodeURIComponent(escape(Array.from(utf8, (byte) => String.fromCharCode(byte)).join('')));
+  let units = '';
+  for (let from = 0; from < utf8.length; from += CHUNK) units += String.fromCharCode(...utf8.subarray(from, from + CHUNK));
+  return decodeURIComponent(escape(units));
 }
 
 class Failure extends Error {
