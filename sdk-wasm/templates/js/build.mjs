@@ -34,7 +34,7 @@ function installed() {
 
 function install() {
   console.log('fetching what package.json names, once');
-  const { status } = spawnSync('npm install --no-audit --no-fund --loglevel=error', { shell: true, stdio: 'inherit' });
+  const { status } = spawnSync('npm install --ignore-scripts --no-audit --no-fund --loglevel=error', { shell: true, stdio: 'inherit' });
   if (status === 127) fail('this needs npm, which comes with Node.js and is not on the PATH');
   if (status !== 0) fail('npm install failed: the first build needs the network');
 }
