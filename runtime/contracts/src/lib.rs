@@ -7,7 +7,7 @@
 //! - [`staking`]: the node list. [`swarm`]: who keeps an account's messages, and copies to them. [`storage`]: the storage RPC.
 //! - [`subscriptions`]: who is told of new messages.
 //! - [`routing`]: onion requests, peeled (node) and built (client). [`transport`]: bytes to peers and over HTTPS.
-//! - [`gateway`]: where the edge listens. [`accounts`], [`inbox`]: the client.
+//! - [`gateway`]: where the edge listens. [`accounts`], [`inbox`]: the client. [`plugins`]: filters and bots.
 //! - [`node`]: what a service node is, [`node_list`]: the form in which clients are told of all of them.
 
 pub mod accounts;
@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod inbox;
 pub mod node;
 pub mod node_list;
+pub mod plugins;
 pub mod routing;
 pub mod staking;
 pub mod storage;

@@ -42,7 +42,7 @@ pub(crate) struct Launched {
 impl Plan {
     pub(crate) fn new<A: Actor>(spec: Spec<A>) -> Self {
         Self {
-            name: A::NAME,
+            name: spec.name,
             needs: spec.needs.clone(),
             serves: spec.serves.clone(),
             messages: spec.messages.clone(),

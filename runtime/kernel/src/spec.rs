@@ -99,6 +99,7 @@ type Wiring<A> = dyn Fn(&Registry, &Gate<A>) -> Result<(), StartError> + Send;
 
 /// An actor to be started by the [`Kernel`](crate::Kernel).
 pub struct Spec<A: Actor> {
+    pub(crate) name: &'static str,
     pub(crate) bounds: Bounds,
     pub(crate) factory: Arc<Factory<A>>,
     pub(crate) wiring: Vec<Box<Wiring<A>>>,
@@ -117,6 +118,7 @@ impl<A: Actor> Spec<A> {
         F: Future<Output = Result<A, Fault>> + 'static,
     {
         Self {
+            name: A::NAME,
             bounds: Bounds::default(),
             factory: Arc::new(move |context| Box::pin(factory(context))),
             wiring: Vec::new(),
@@ -125,6 +127,15 @@ impl<A: Actor> Spec<A> {
             needs: Vec::new(),
             own_thread: false,
         }
+    }
+
+    /// Names the actor otherwise than its type: for several of one type, of which each has its own mailbox, restarts and metrics.
+    ///
+    /// Such actors are told of events, and one of them at most can serve a message. Names live as long as the process, so that
+    /// they come from settings, not from strangers.
+    pub fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
     }
 
     /// Replaces the default bounds.

@@ -50,6 +50,26 @@ async fn two_actors_of_one_name_are_refused() {
 }
 
 #[tokio::test]
+async fn actors_of_one_type_live_side_by_side_under_names_of_their_own() {
+    let builder = Kernel::builder().actor(unserved("worker-0/a")).actor(unserved("worker-0/b"));
+
+    let kernel = soon(builder.start()).await.expect("the names differ");
+
+    let names: Vec<_> = kernel.observe().await.into_iter().map(|observation| observation.name).collect();
+    assert_eq!(names, ["worker-0/a", "worker-0/b"]);
+    kernel.stop().await;
+    refused(
+        |builder, _| builder.actor(unserved("same")).actor(unserved("same")),
+        "there is already an actor named same",
+    )
+    .await;
+}
+
+fn unserved(name: &'static str) -> Spec<Worker<0>> {
+    Spec::new(|_| async { Ok(idle()) }).named(name).bounds(bounds())
+}
+
+#[tokio::test]
 async fn two_servers_of_one_message_are_refused() {
     let plan = |builder: KernelBuilder, made: &Arc<AtomicU32>| {
         builder.actor(counted::<0>(made).serves::<Shared>()).actor(counted::<1>(made).serves::<Shared>())
