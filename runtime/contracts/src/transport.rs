@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use starling_kernel::{CallError, ErrorKind, Kinded, message};
-use starling_protocol::crypto::ed25519;
+use starling_protocol::{crypto::ed25519, web::Host};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -184,6 +184,117 @@ pub struct WebAnswer {
     pub body: Bytes,
 }
 
+impl From<Host> for WebHost {
+    fn from(host: Host) -> Self {
+        match host {
+            Host::Name(name) => Self::Name(name),
+            Host::Address(address) => Self::Address(address),
+        }
+    }
+}
+
+/// Asks a web server that a plugin named, and waits for the whole answer.
+///
+/// Addresses are checked as for [`PostWeb`], and whatever status comes is an answer: a redirect is told, not followed. These
+/// requests have places and memory of their own, so that they hold up none of [`PostWeb`].
+#[derive(Clone)]
+pub struct FetchWeb {
+    /// With TLS, and a certificate that is checked?
+    pub tls: bool,
+    /// Whom.
+    pub host: WebHost,
+    /// Its port.
+    pub port: u16,
+    /// What is to be done.
+    pub method: WebMethod,
+    /// Path and query, such as `/search?q=x`; at most [`MAX_URL`](starling_protocol::web::MAX_URL) bytes.
+    pub target: String,
+    /// Headers, names in any case, each as often as it is given; at most [`MAX_REQUEST_HEADERS`] bytes. Those that say where a
+    /// request goes, where it ends and what becomes of its connection are not the caller's, and refused with
+    /// [`Error::BadHeader`]: `host`, `content-length`, `connection`, `transfer-encoding`, `te`, `trailer`, `upgrade`, `expect`,
+    /// `keep-alive` and `proxy-…`. `user-agent` and `accept` are added where they are not given.
+    pub headers: Vec<(String, String)>,
+    /// The body; where it is empty, none is sent. At most 10 MiB.
+    pub body: Bytes,
+    /// Which addresses may be asked.
+    pub reach: Reach,
+    /// A longer body of an answer is refused, in bytes; so is one of more than 10 MiB.
+    pub max_answer: usize,
+    /// How long resolving, connecting and answering may take together.
+    pub deadline: Duration,
+}
+message!(FetchWeb => WebPage, Error, "fetch_web");
+
+/// How much headers of a request may take: their names and values, and 32 bytes for each, as HTTP/2 counts them.
+pub const MAX_REQUEST_HEADERS: usize = 32 << 10;
+
+/// Tells how much, not where to: targets, headers and bodies may hold secrets.
+impl fmt::Debug for FetchWeb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, headers, body, .. } = self;
+        write!(f, "FetchWeb({}, {} headers, {} bytes)", method.name(), headers.len(), body.len())
+    }
+}
+
+/// What a web server is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WebMethod {
+    /// Tell.
+    Get,
+    /// Tell all but the body.
+    Head,
+    /// Take in.
+    Post,
+    /// Put in place.
+    Put,
+    /// Change.
+    Patch,
+    /// Remove.
+    Delete,
+}
+
+impl WebMethod {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete];
+
+    /// Its name in a request, in upper case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// The method of that name, which is in upper case.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
+    }
+}
+
+/// What a web server answered to [`FetchWeb`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebPage {
+    /// HTTP status, whichever it is.
+    pub status: u16,
+    /// Headers, names in lower case: at most 128, of 64 KiB together, else there is no answer. Where a value is not UTF-8,
+    /// the bytes that are not stand as U+FFFD.
+    pub headers: Vec<(String, String)>,
+    /// The body as it came: nobody unpacks it.
+    pub body: Bytes,
+}
+
+/// Tells how much: answers may hold secrets as well.
+impl fmt::Debug for WebPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, headers, body } = self;
+        write!(f, "WebPage({status}, {} headers, {} bytes)", headers.len(), body.len())
+    }
+}
+
 /// Where does this process listen for libp2p?
 #[derive(Debug, Clone, Copy)]
 pub struct ListenAddresses;
@@ -238,6 +349,14 @@ pub enum Error {
     /// The address is no usable URL.
     #[error("not a usable https address")]
     BadAddress,
+    /// A header of a request that cannot be sent.
+    #[error("the header {name:?} cannot be sent: {problem}")]
+    BadHeader {
+        /// Its name as it was given, but for the end of a long one.
+        name: String,
+        /// Why not, and what was expected. The value is not in it.
+        problem: &'static str,
+    },
     /// The name could not be resolved.
     #[error("the name could not be resolved")]
     UnknownName,
@@ -268,8 +387,44 @@ impl Kinded for Error {
             Error::TooLarge { .. }
             | Error::WrongCertificate
             | Error::BadAddress
+            | Error::BadHeader { .. }
             | Error::ForbiddenAddress => ErrorKind::Rejected,
             Error::Call(error) => error.kind(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_to_a_web_server_and_comes_back_is_not_written_down() {
+        let fetch = FetchWeb {
+            tls: true,
+            host: WebHost::Name("secret.example".to_owned()),
+            port: 443,
+            method: WebMethod::Put,
+            target: "/secret?secret".to_owned(),
+            headers: vec![("x-secret".to_owned(), "secret".to_owned())],
+            body: Bytes::from_static(b"secret"),
+            reach: Reach::Public,
+            max_answer: 1,
+            deadline: Duration::from_secs(1),
+        };
+        let page = WebPage { status: 404, headers: fetch.headers.clone(), body: fetch.body.clone() };
+
+        assert_eq!(format!("{fetch:?}"), "FetchWeb(PUT, 1 headers, 6 bytes)");
+        assert_eq!(format!("{page:?}"), "WebPage(404, 1 headers, 6 bytes)");
+    }
+
+    #[test]
+    fn a_method_is_known_by_its_name_in_upper_case() {
+        for method in WebMethod::ALL {
+            assert_eq!(WebMethod::named(method.name()), Some(method));
+        }
+        for other in ["get", "CONNECT", "TRACE", "OPTIONS", "", "GET "] {
+            assert_eq!(WebMethod::named(other), None, "{other}");
         }
     }
 }

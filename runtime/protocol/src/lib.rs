@@ -11,6 +11,7 @@
 //! - [`pro`]: proofs of the paid features, which are parsed and checked but never required.
 //! - [`bencode`], [`onion`], [`storage`], [`swarm`], [`omq`], [`peer_wire`], [`quic_frame`]: what nodes and clients say to
 //!   each other.
+//! - [`web`]: hosts and addresses of web servers, as people and strangers write them.
 
 pub mod account;
 pub mod bencode;
@@ -29,5 +30,6 @@ pub mod quic_frame;
 pub mod session_protocol;
 pub mod storage;
 pub mod swarm;
+pub mod web;
 
 pub use account::{AccountId, AccountKeys};

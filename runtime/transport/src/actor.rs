@@ -16,8 +16,8 @@ use starling_contracts::{
     staking::{CurrentNodeList, NodeListChanged},
     subscriptions::Notice,
     transport::{
-        CallPeer, Error, HttpsAnswer, ListenAddresses, Listening, PeerAddress, PostHttps, PostWeb, Protocol,
-        SubscribePeer, WebAnswer,
+        CallPeer, Error, FetchWeb, HttpsAnswer, ListenAddresses, Listening, PeerAddress, PostHttps, PostWeb,
+        Protocol, SubscribePeer, WebAnswer, WebPage,
     },
 };
 use starling_kernel::{Actor, CallError, Context, Fault, Handler, RateLimiter, Spec, Task, done, task};
@@ -49,7 +49,7 @@ const OTHER_COMMANDS: usize = 16;
 /// How often strangers who have been quiet are forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
-/// Answers [`CallPeer`], [`SubscribePeer`], [`PostHttps`], [`PostWeb`] and [`ListenAddresses`]; serves peers where it listens.
+/// Answers [`CallPeer`], [`SubscribePeer`], [`PostHttps`], [`PostWeb`], [`FetchWeb`] and [`ListenAddresses`]; serves peers where it listens.
 pub struct Transport {
     config: Config,
     commands: mpsc::Sender<Command>,
@@ -100,6 +100,7 @@ pub fn spec_with(
     .serves::<SubscribePeer>()
     .serves::<PostHttps>()
     .serves::<PostWeb>()
+    .serves::<FetchWeb>()
     .serves::<ListenAddresses>()
     .subscribes::<NodeListChanged>()
 }
@@ -158,7 +159,7 @@ async fn start(
     });
     let https = Rc::new(Https::new(Arc::clone(ctx.clock()))?);
     let https_places = Arc::new(Semaphore::new(config.https_calls));
-    let web = Rc::new(Web::new(&config, outside, budgets.web.clone(), Rc::clone(&addresses), &ctx));
+    let web = Rc::new(Web::new(&config, outside, &budgets, Rc::clone(&addresses), &ctx));
     ask_for_node_list(&ctx, commands.clone(), Rc::clone(&web), key.public());
     let port = port.load(Ordering::Acquire);
     Ok(Transport {
@@ -327,6 +328,22 @@ impl Handler<PostWeb> for Transport {
             if let Ok(answer) = &result {
                 metrics::web_bytes(Direction::Out, size);
                 metrics::web_bytes(Direction::In, answer.body.len());
+            }
+            result
+        })
+    }
+}
+
+impl Handler<FetchWeb> for Transport {
+    fn handle(&mut self, fetch: FetchWeb, _: &Context) -> Task<Result<WebPage, Error>> {
+        let web = Rc::clone(&self.web);
+        task(async move {
+            let size = fetch.body.len();
+            let result = web.fetch(fetch).await;
+            metrics::web_fetch(&result);
+            if let Ok(page) = &result {
+                metrics::web_fetch_bytes(Direction::Out, size);
+                metrics::web_fetch_bytes(Direction::In, page.body.len());
             }
             result
         })

@@ -89,8 +89,10 @@ pub(crate) struct Budgets {
     members: Budget,
     /// For our requests, and answers to them.
     pub(crate) outbound: Purse,
-    /// For requests to web servers, and answers to them.
+    /// For requests to web servers that onion requests of others end in, and answers to them.
     pub(crate) web: Purse,
+    /// For requests of plugins to web servers, and answers to them, so that neither kind can use up what the other needs.
+    pub(crate) fetches: Purse,
     /// For notices to subscribers, so that those who do not read cannot use up what our requests need.
     pub(crate) notices: Purse,
 }
@@ -103,6 +105,7 @@ impl Budgets {
             members: Budget::new(limits.member_bytes),
             outbound: Purse::unshared(Budget::new(limits.outbound_bytes)),
             web: Purse::unshared(Budget::new(limits.web_bytes)),
+            fetches: Purse::unshared(Budget::new(limits.fetch_bytes)),
             notices: Purse::unshared(Budget::new(limits.notice_bytes)),
         }
     }

@@ -88,6 +88,10 @@ pub struct Config {
     pub web_calls: usize,
     /// How many of them to one address.
     pub web_calls_per_server: usize,
+    /// How many requests of plugins to web servers may be under way; none of them takes a place of `web_calls`.
+    pub web_fetches: usize,
+    /// How many of them to one address.
+    pub web_fetches_per_server: usize,
     /// What the kernel needs to know.
     pub bounds: Bounds,
 }
@@ -119,6 +123,8 @@ impl Default for Config {
             web_calls: 512,
             // Most requests of a network are to one file server.
             web_calls_per_server: 128,
+            web_fetches: 64,
+            web_fetches_per_server: 32,
             bounds: Bounds {
                 mailbox_capacity: 4096,
                 concurrency: 16384,
@@ -185,6 +191,11 @@ impl Config {
             "How many requests to web servers, which onion requests of others end at, may be under way.",
         ),
         Note::new("web_calls_per_server", "How many of them to one address."),
+        Note::new(
+            "web_fetches",
+            "How many requests of plugins to web servers may be under way; none of them takes a place of web_calls.",
+        ),
+        Note::new("web_fetches_per_server", "How many of them to one address."),
     ];
 
     /// Checks what the types cannot: the text names the key and what was expected.
@@ -201,6 +212,8 @@ impl Config {
             ("https_calls", self.https_calls),
             ("web_calls", self.web_calls),
             ("web_calls_per_server", self.web_calls_per_server),
+            ("web_fetches", self.web_fetches),
+            ("web_fetches_per_server", self.web_fetches_per_server),
         ];
         if let Some((key, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return Err(format!("transport.{key} is 0, expected at least 1"));
@@ -234,10 +247,10 @@ impl Config {
             return Err(format!("transport.memory is {given}, expected at least {least}"));
         }
         self.rate.validate("transport.rate")?;
-        let all_calls = self.calls.saturating_add(self.https_calls).saturating_add(self.web_calls);
-        if self.bounds.concurrency <= all_calls {
-            let expected =
-                "expected more than transport.calls, transport.https_calls and transport.web_calls together";
+        let all_calls = [self.calls, self.https_calls, self.web_calls, self.web_fetches];
+        if self.bounds.concurrency <= all_calls.into_iter().fold(0, usize::saturating_add) {
+            let expected = "expected more than transport.calls, transport.https_calls, transport.web_calls and \
+                            transport.web_fetches together";
             return Err(format!("transport.bounds.concurrency is {}, {expected}", self.bounds.concurrency));
         }
         Ok(())
@@ -297,5 +310,8 @@ mod tests {
         check("calls = 20000", "transport.bounds.concurrency");
         check("web_calls = 20000", "transport.bounds.concurrency");
         check("web_calls_per_server = 0", "transport.web_calls_per_server");
+        check("web_fetches = 0", "transport.web_fetches");
+        check("web_fetches = 20000", "transport.bounds.concurrency");
+        check("web_fetches_per_server = 0", "transport.web_fetches_per_server");
     }
 }

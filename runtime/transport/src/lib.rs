@@ -10,7 +10,7 @@
 //! - `fair`: whose request is worked on next. `hold`: connections that are kept for the notices of subscriptions.
 //! - `inbound`: requests of peers, handed to the other actors and answered.
 //! - `https`: the client for seeds and for nodes that speak no libp2p.
-//! - `web`: the client for web servers that onion requests of others name; [`Outside`] is what it finds outside.
+//! - `web`: the client for web servers that onion requests of others, or plugins, name; [`Outside`] is what it finds outside.
 //!
 //! What may be sent to it is in [`starling_contracts::transport`].
 

@@ -19,8 +19,11 @@ pub(crate) struct Limits {
     pub(crate) member_bytes: usize,
     /// Bytes of our requests and of answers to them.
     pub(crate) outbound_bytes: usize,
-    /// Bytes of requests to web servers and of their answers: of the last sixth, but at least room for the longest of both.
+    /// Bytes of requests to web servers for onion requests of others and of their answers: of the last sixth, but at least room for the longest of both.
     pub(crate) web_bytes: usize,
+    /// Bytes of requests of plugins to web servers and of their answers: of the last sixth too, but at least room for the longest
+    /// body.
+    pub(crate) fetch_bytes: usize,
     /// Bytes of notices that wait for subscribers to take them.
     pub(crate) notice_bytes: usize,
     /// Peers that may be subscribed: each keeps a connection for itself.
@@ -48,6 +51,7 @@ impl Limits {
             member_bytes: bytes(sixth),
             outbound_bytes: bytes(sixth),
             web_bytes: bytes(sixth / 2).max(2 * MAX_BODY),
+            fetch_bytes: bytes(sixth / 8).max(MAX_BODY),
             notice_bytes: bytes(sixth / 4),
             subscribers: usize::try_from(connections / 8 * 3).unwrap_or(usize::MAX),
             connections,
@@ -104,5 +108,6 @@ mod tests {
             2 * MAX_BODY <= limits.web_bytes,
             "a web server's answer may be as long as what it was asked"
         );
+        assert!(MAX_BODY <= limits.fetch_bytes, "a plugin may be answered as much as anybody");
     }
 }

@@ -19,6 +19,8 @@ const HTTPS_REQUESTS: &str = "transport_https_requests_total";
 const HTTPS_BYTES: &str = "transport_https_bytes_total";
 const WEB_REQUESTS: &str = "transport_web_requests_total";
 const WEB_BYTES: &str = "transport_web_bytes_total";
+const WEB_FETCHES: &str = "transport_web_fetches_total";
+const WEB_FETCH_BYTES: &str = "transport_web_fetch_bytes_total";
 
 /// All of them.
 pub(crate) const PROTOCOLS: [Protocol; 6] = [
@@ -39,6 +41,17 @@ const WEB_OUTCOMES: [&str; 9] = [
     "forbidden",
     "untrusted",
     "redirected",
+];
+const FETCH_OUTCOMES: [&str; 9] = [
+    "done",
+    "unreachable",
+    "timed_out",
+    "too_large",
+    "busy",
+    "broken",
+    "forbidden",
+    "untrusted",
+    "bad_request",
 ];
 const CALL_OUTCOMES: [&str; 8] =
     ["done", "unreachable", "timed_out", "not_served", "too_large", "busy", "broken", "refused"];
@@ -119,6 +132,8 @@ pub(crate) fn register() {
         "Requests to web servers for onion requests of others, by what came of them."
     );
     describe_counter!(WEB_BYTES, Unit::Bytes, "Bodies to and from those web servers, by direction.");
+    describe_counter!(WEB_FETCHES, Unit::Count, "Requests of plugins to web servers, by what came of them.");
+    describe_counter!(WEB_FETCH_BYTES, Unit::Bytes, "Bodies to and from those web servers, by direction.");
     describe_counter!(
         NOTICES_LOST,
         Unit::Count,
@@ -138,12 +153,16 @@ pub(crate) fn register() {
         counter!(NOTICES_LOST, "direction" => direction).increment(0);
         counter!(HTTPS_BYTES, "direction" => direction).increment(0);
         counter!(WEB_BYTES, "direction" => direction).increment(0);
+        counter!(WEB_FETCH_BYTES, "direction" => direction).increment(0);
         for protocol in PROTOCOLS.map(label) {
             counter!(BYTES, "protocol" => protocol, "direction" => direction).increment(0);
         }
     }
     for outcome in WEB_OUTCOMES {
         counter!(WEB_REQUESTS, "outcome" => outcome).increment(0);
+    }
+    for outcome in FETCH_OUTCOMES {
+        counter!(WEB_FETCHES, "outcome" => outcome).increment(0);
     }
     for outcome in CALL_OUTCOMES {
         counter!(HTTPS_REQUESTS, "outcome" => outcome).increment(0);
@@ -225,6 +244,21 @@ pub(crate) fn web_request<T>(result: &Result<T, Error>) {
 
 pub(crate) fn web_bytes(direction: Direction, count: usize) {
     counter!(WEB_BYTES, "direction" => direction.label()).increment(wide(count));
+}
+
+pub(crate) fn web_fetch<T>(result: &Result<T, Error>) {
+    let outcome = match result {
+        Err(Error::ForbiddenAddress) => "forbidden",
+        Err(Error::BadAddress | Error::BadHeader { .. }) => "bad_request",
+        Err(Error::UnknownName) => "unreachable",
+        Err(Error::Untrusted) => "untrusted",
+        other => outcome(other),
+    };
+    counter!(WEB_FETCHES, "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn web_fetch_bytes(direction: Direction, count: usize) {
+    counter!(WEB_FETCH_BYTES, "direction" => direction.label()).increment(wide(count));
 }
 
 const fn label(protocol: Protocol) -> &'static str {
@@ -339,9 +373,12 @@ mod tests {
                 Error::Untrusted,
                 Error::Redirected,
             ] {
-                web_request::<()>(&Err(error));
+                web_request::<()>(&Err(error.clone()));
+                web_fetch::<()>(&Err(error));
             }
             web_request(&Ok(()));
+            web_fetch(&Ok(()));
+            Direction::ALL.into_iter().for_each(|direction| web_fetch_bytes(direction, 1));
             Direction::ALL.into_iter().for_each(|direction| web_bytes(direction, 1));
             Direction::ALL.into_iter().for_each(connection_opened);
             Direction::ALL.into_iter().for_each(|direction| notices_lost(direction, 1));

@@ -1,4 +1,4 @@
-//! POSTs to web servers that strangers name: the one way out of a node to an address of somebody else's choice.
+//! Requests to web servers that strangers or plugins name: the one way out of a process to an address of somebody else's choice.
 //!
 //! A name is resolved once, every address it has is checked, and a connection is made to a checked address, not to the name:
 //! there is no second lookup that could say something else. Every request has a connection of its own. No connection waits
@@ -7,6 +7,7 @@
 mod exchange;
 mod internet;
 mod places;
+mod question;
 mod reach;
 mod trust;
 
@@ -17,9 +18,12 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use hyper::HeaderMap;
 use libp2p::{Multiaddr, multiaddr};
-use starling_contracts::transport::{Error, PostWeb, Reach, WebAnswer, WebHost};
+use starling_contracts::transport::{Error, FetchWeb, PostWeb, Reach, WebAnswer, WebHost, WebPage};
 use starling_kernel::{Actor as _, CallError, Clock, Context, CpuPool};
+use starling_protocol::peer_wire::MAX_BODY;
 use tokio::{
     net::TcpStream,
     sync::{OnceCell, Semaphore},
@@ -27,14 +31,17 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use self::{
-    exchange::{Question, exchange},
+    exchange::{Reply, exchange},
     places::{Place, Places},
+    question::{Question, Server},
 };
 pub use self::{
     internet::{Internet, System},
     trust::Roots,
 };
-use crate::{actor::Transport, budget::Body, config::Config, driver::Addresses, purse::Purse};
+use crate::{
+    actor::Transport, behaviour::Budgets, budget::Body, config::Config, driver::Addresses, purse::Purse,
+};
 
 /// So many addresses of one name are tried.
 const MOST_ADDRESSES: usize = 4;
@@ -57,14 +64,12 @@ impl Default for Outside {
 /// The client.
 pub(crate) struct Web {
     outside: Outside,
-    /// Made when it is first needed: a client never needs it.
+    /// Made when it is first needed: most clients never need it.
     tls: OnceCell<TlsConnector>,
-    /// How many requests may be under way.
-    calls: usize,
-    places: Places,
-    /// Names being resolved. The system's resolver cannot be interrupted, so that a place there outlives its request.
-    lookups: Arc<Semaphore>,
-    purse: Purse,
+    /// For what onion requests of others end in.
+    relayed: Share,
+    /// For what plugins ask.
+    fetched: Share,
     connect_within: Duration,
     /// Where this node listens.
     listening: Addresses,
@@ -75,21 +80,42 @@ pub(crate) struct Web {
     pool: CpuPool,
 }
 
+/// What one kind of request may use, so that no kind takes it from the other.
+struct Share {
+    /// How many requests may be under way.
+    calls: usize,
+    places: Places,
+    /// Names being resolved. The system's resolver cannot be interrupted, so that a place there outlives its request.
+    lookups: Arc<Semaphore>,
+    purse: Purse,
+}
+
+impl Share {
+    fn new(calls: usize, per_server: usize, purse: Purse) -> Self {
+        let lookups = Arc::new(Semaphore::new(calls));
+        Self { calls, places: Places::new(calls, per_server), lookups, purse }
+    }
+
+    fn pay(&self, body: Bytes) -> Result<Body, Error> {
+        Body::paid(body, &self.purse).ok_or_else(|| busy(self.calls))
+    }
+}
+
 impl Web {
     pub(crate) fn new(
         config: &Config,
         outside: Outside,
-        purse: Purse,
+        budgets: &Budgets,
         listening: Addresses,
         ctx: &Context,
     ) -> Self {
+        let (calls, per_server) = (config.web_calls, config.web_calls_per_server);
+        let (fetches, fetches_per_server) = (config.web_fetches, config.web_fetches_per_server);
         Self {
             outside,
             tls: OnceCell::new(),
-            calls: config.web_calls,
-            places: Places::new(config.web_calls, config.web_calls_per_server),
-            lookups: Arc::new(Semaphore::new(config.web_calls)),
-            purse,
+            relayed: Share::new(calls, per_server, budgets.web.clone()),
+            fetched: Share::new(fetches, fetches_per_server, budgets.fetches.clone()),
             connect_within: config.connect_within,
             listening,
             public: config.public_ip,
@@ -109,29 +135,72 @@ impl Web {
     /// # Errors
     /// As the contract says.
     pub(crate) async fn post(&self, post: PostWeb) -> Result<WebAnswer, Error> {
-        let _place = self.places.enter().ok_or_else(|| busy(self.calls))?;
-        let deadline = post.deadline;
+        let PostWeb { tls, host, port, target, body, reach, max_answer, deadline } = post;
+        let share = &self.relayed;
+        let ask = async {
+            let body = share.pay(body)?;
+            let server = Server { tls, host, port };
+            let question = Question::post(&server, &target, body)?;
+            self.ask(share, server, reach, question, max_answer).await
+        };
+        let Reply { status, body, .. } = self.in_time(share, deadline, ask).await?;
+        Ok(WebAnswer { status, body })
+    }
+
+    /// Asks what a plugin wants to know, within its deadline and its limit.
+    ///
+    /// # Errors
+    /// As the contract says.
+    pub(crate) async fn fetch(&self, fetch: FetchWeb) -> Result<WebPage, Error> {
+        let FetchWeb { tls, host, port, method, target, headers, body, reach, max_answer, deadline } = fetch;
+        let share = &self.fetched;
+        let ask = async {
+            if body.len() > MAX_BODY {
+                return Err(Error::TooLarge { what: "request", size: body.len(), limit: MAX_BODY });
+            }
+            let body = share.pay(body)?;
+            let server = Server { tls, host, port };
+            let question = Question::fetch(&server, method, &target, &headers, body)?;
+            self.ask(share, server, reach, question, max_answer.min(MAX_BODY)).await
+        };
+        let Reply { status, headers, body } = self.in_time(share, deadline, ask).await?;
+        Ok(WebPage { status, headers: texts(&headers), body })
+    }
+
+    /// Takes a place for as long as the request is under way, and keeps its deadline.
+    async fn in_time(
+        &self,
+        share: &Share,
+        deadline: Duration,
+        ask: impl Future<Output = Result<Reply, Error>>,
+    ) -> Result<Reply, Error> {
+        let _place = share.places.enter().ok_or_else(|| busy(share.calls))?;
         tokio::select! {
             biased;
-            answer = self.ask(post) => answer,
+            reply = ask => reply,
             () = self.clock.sleep(deadline) => {
                 Err(Error::TimedOut { within_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) })
             }
         }
     }
 
-    async fn ask(&self, post: PostWeb) -> Result<WebAnswer, Error> {
-        let PostWeb { tls, host, port, target, body, reach, max_answer, .. } = post;
-        let body = Body::paid(body, &self.purse).ok_or_else(|| busy(self.calls))?;
-        let question = Question::new(tls, &host, port, &target, body)?;
+    async fn ask(
+        &self,
+        share: &Share,
+        server: Server,
+        reach: Reach,
+        question: Question,
+        max_answer: usize,
+    ) -> Result<Reply, Error> {
+        let Server { tls, host, port } = server;
         let tls = if tls { Some((self.tls().await?, trust::server_name(&host)?)) } else { None };
-        let addresses = self.addresses(host, port, reach).await?;
-        let (stream, _place) = self.connect(&addresses, port, reach).await?;
+        let addresses = self.addresses(share, host, port, reach).await?;
+        let (stream, _place) = self.connect(share, &addresses, port, reach).await?;
         match tls {
-            None => exchange(stream, question, max_answer, &self.purse).await,
+            None => exchange(stream, question, max_answer, &share.purse).await,
             Some((connector, name)) => {
                 let stream = connector.connect(name, stream).await.map_err(|error| trust::refused(&error))?;
-                exchange(stream, question, max_answer, &self.purse).await
+                exchange(stream, question, max_answer, &share.purse).await
             }
         }
     }
@@ -146,10 +215,16 @@ impl Web {
     }
 
     /// The addresses that may be connected to.
-    async fn addresses(&self, host: WebHost, port: u16, reach: Reach) -> Result<Vec<IpAddr>, Error> {
+    async fn addresses(
+        &self,
+        share: &Share,
+        host: WebHost,
+        port: u16,
+        reach: Reach,
+    ) -> Result<Vec<IpAddr>, Error> {
         let mut addresses = match host {
             WebHost::Address(address) => vec![address],
-            WebHost::Name(name) => self.resolve(name, port).await?,
+            WebHost::Name(name) => self.resolve(share, name, port).await?,
         };
         if addresses.is_empty() {
             return Err(Error::UnknownName);
@@ -162,8 +237,8 @@ impl Web {
         }
     }
 
-    async fn resolve(&self, name: String, port: u16) -> Result<Vec<IpAddr>, Error> {
-        let place = Arc::clone(&self.lookups).acquire_owned().await.map_err(|_| Error::UnknownName)?;
+    async fn resolve(&self, share: &Share, name: String, port: u16) -> Result<Vec<IpAddr>, Error> {
+        let place = Arc::clone(&share.lookups).acquire_owned().await.map_err(|_| Error::UnknownName)?;
         let lookup = self.outside.internet.resolve(name, port);
         let lookup = tokio::spawn(async move {
             let _place = place;
@@ -194,13 +269,14 @@ impl Web {
     /// A connection to the first address that has a place left and takes it.
     async fn connect(
         &self,
+        share: &Share,
         addresses: &[IpAddr],
         port: u16,
         reach: Reach,
     ) -> Result<(TcpStream, Place), Error> {
-        let mut last = busy(self.places.most_per_server());
+        let mut last = busy(share.places.most_per_server());
         for address in addresses {
-            let Some(place) = self.places.enter_to(*address) else { continue };
+            let Some(place) = share.places.enter_to(*address) else { continue };
             let connecting = self.outside.internet.connect(SocketAddr::new(*address, port));
             let connected = tokio::select! {
                 biased;
@@ -227,6 +303,12 @@ fn is_to_itself(stream: &TcpStream) -> bool {
         // A connection that has lost its ends carries nothing.
         _ => true,
     }
+}
+
+/// Headers as texts; U+FFFD stands for bytes that are none.
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect()
 }
 
 fn busy(capacity: usize) -> Error {

@@ -4,7 +4,6 @@
 //! that no client takes for a fault of its path: the seal of this hop is one that clients of web servers never open.
 
 mod config;
-mod host;
 
 use bytes::Bytes;
 use starling_contracts::{
@@ -12,14 +11,14 @@ use starling_contracts::{
     transport::{self, PostWeb, Reach, WebAnswer, WebHost},
 };
 use starling_kernel::{CallError, Context, Recipient};
-use starling_protocol::onion::relay_url;
+use starling_protocol::{
+    onion::relay_url,
+    web::{Host, NotAHost},
+};
 use thiserror::Error;
 
+use self::config::Rules;
 pub use self::config::WebConfig;
-use self::{
-    config::Rules,
-    host::{Host, NotAHost},
-};
 use super::{metrics::End, work::GRACE};
 
 /// What a layer says about the web server that is next.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use starling_contracts::transport::{PostWeb, Reach, WebHost};
+use starling_contracts::transport::{FetchWeb, PostWeb, Reach, WebHost, WebMethod};
 use starling_kernel::Kernel;
 use starling_transport::{Config, Internet, Outside, Roots};
 use tokio::net::TcpStream;
@@ -107,6 +107,22 @@ pub(crate) fn post(host: WebHost, port: u16) -> PostWeb {
         body: Bytes::from_static(b"question"),
         reach: Reach::Anywhere,
         max_answer: 10 << 20,
+        deadline: Duration::from_secs(60),
+    }
+}
+
+/// A question of a plugin that may reach everything.
+pub(crate) fn fetch(host: WebHost, port: u16) -> FetchWeb {
+    FetchWeb {
+        tls: false,
+        host,
+        port,
+        method: WebMethod::Get,
+        target: "/page?of=1".to_owned(),
+        headers: Vec::new(),
+        body: Bytes::new(),
+        reach: Reach::Anywhere,
+        max_answer: 1 << 20,
         deadline: Duration::from_secs(60),
     }
 }

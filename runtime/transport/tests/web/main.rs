@@ -1,7 +1,11 @@
-//! POSTs to web servers that strangers name, against real servers on loopback.
+//! Requests to web servers that strangers or plugins name, against real servers on loopback.
 
 #[cfg(test)]
 mod answers;
+#[cfg(test)]
+mod fetch;
+#[cfg(test)]
+mod fetch_limits;
 #[cfg(test)]
 mod internet;
 #[cfg(test)]

@@ -200,8 +200,8 @@ async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Request> {
     };
     let head: Vec<String> =
         String::from_utf8(bytes[..end].to_vec()).unwrap().lines().map(str::to_owned).collect();
-    let length = head.iter().find_map(|line| line.strip_prefix("Content-Length: ")).expect("a length");
-    let length: usize = length.parse().unwrap();
+    let length = head.iter().find_map(|line| line.strip_prefix("Content-Length: "));
+    let length: usize = length.map_or(0, |length| length.parse().unwrap());
     let mut body = bytes.split_off(end + 4);
     while body.len() < length {
         match stream.read(&mut chunk).await {

@@ -5,9 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 use starling_kernel::config::Note;
-use starling_protocol::peer_wire::MAX_BODY;
-
-use super::host::Host;
+use starling_protocol::{peer_wire::MAX_BODY, web::Host};
 
 /// The `[routing.relay.web]` section. All of it counts from the next start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,12 +1,15 @@
 //! A web server's host as a request names it: an address in its usual form, or a name that is no address in any form.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
 
-use starling_contracts::transport::WebHost;
+use thiserror::Error;
 
-/// A host, read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Host {
+/// A host, read. It is written as URLs have it: an address of IPv6 in brackets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Host {
     /// A name in lower case, without the dot at its end.
     Name(String),
     /// An address; one of IPv4 in the form of IPv6 is the one of IPv4.
@@ -14,8 +17,9 @@ pub(super) enum Host {
 }
 
 /// A text that is no host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NotAHost;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not a host: expected a name, or an address, of IPv6 in brackets")]
+pub struct NotAHost;
 
 /// Longest name (RFC 1035).
 const MAX_NAME: usize = 253;
@@ -28,7 +32,7 @@ impl Host {
     ///
     /// # Errors
     /// What is neither address nor name.
-    pub(super) fn parse(text: &str) -> Result<Self, NotAHost> {
+    pub fn parse(text: &str) -> Result<Self, NotAHost> {
         if let Some(inner) = text.strip_prefix('[') {
             let inner = inner.strip_suffix(']').ok_or(NotAHost)?;
             let address: Ipv6Addr = inner.parse().map_err(|_| NotAHost)?;
@@ -57,11 +61,12 @@ fn is_number(label: &str) -> bool {
         || label.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|c| c.is_ascii_hexdigit()))
 }
 
-impl From<Host> for WebHost {
-    fn from(host: Host) -> Self {
-        match host {
-            Host::Name(name) => Self::Name(name),
-            Host::Address(address) => Self::Address(address),
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Address(IpAddr::V4(address)) => write!(f, "{address}"),
+            Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
         }
     }
 }
@@ -95,6 +100,13 @@ mod tests {
         is_address("[::ffff:10.0.0.1]", "10.0.0.1");
         is_address("[::FFFF:a00:1]", "10.0.0.1");
         is_address("[0:0:0:0:0:0:0:1]", "::1");
+    }
+
+    #[test]
+    fn a_host_is_written_as_urls_have_it() {
+        for text in ["a.example", "127.0.0.1", "[2606:4700::1]"] {
+            assert_eq!(Host::parse(text).unwrap().to_string(), text);
+        }
     }
 
     #[test]
