@@ -16,7 +16,13 @@ pub enum Event {
     /// `handler.on-command`.
     Command { command: Command },
     /// `handler.on-event`: a reaction.
-    Reaction { author: String, target: MessageRef, emoji: String, #[serde(default)] is_removed: bool },
+    Reaction {
+        author: String,
+        target: MessageRef,
+        emoji: String,
+        #[serde(default)]
+        is_removed: bool,
+    },
     /// `handler.on-event`: a read receipt.
     Receipt { conversation: String, reader: String, sent_at: Vec<u64> },
     /// `handler.on-event`: a deletion.
@@ -38,7 +44,9 @@ impl Event {
             Self::Start => "on-start",
             Self::Message { .. } => "on-message",
             Self::Command { .. } => "on-command",
-            Self::Reaction { .. } | Self::Receipt { .. } | Self::Deletion { .. } | Self::Other { .. } => "on-event",
+            Self::Reaction { .. } | Self::Receipt { .. } | Self::Deletion { .. } | Self::Other { .. } => {
+                "on-event"
+            }
             Self::Timer { .. } => "on-timer",
             Self::Migrate { .. } => "migrate",
             Self::Review { .. } => "review",

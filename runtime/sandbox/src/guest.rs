@@ -205,7 +205,13 @@ impl Seat {
     /// A seat with nobody in it: instances are made when they are needed. With `retire_after` an instance stays for so many
     /// calls, and with it what it remembers.
     pub fn new(plugin: Plugin, limits: Limits, retire_after: Option<u64>) -> Self {
-        Self { plugin, limits, retire_after: retire_after.filter(|calls| *calls > 0), kept: None, busy: Duration::ZERO }
+        Self {
+            plugin,
+            limits,
+            retire_after: retire_after.filter(|calls| *calls > 0),
+            kept: None,
+            busy: Duration::ZERO,
+        }
     }
 
     /// What takes the calls.
@@ -232,8 +238,11 @@ impl Seat {
             let sandbox = self.plugin.sandbox.clone();
             let place = sandbox.place().await;
             let _ticking = sandbox.tick();
-            let made = tokio::time::timeout(self.limits.call_time, self.instance(moment, place)).await;
-            self.kept = Some(made.unwrap_or_else(|_| Err(self.late()))?);
+            let mut store = self.store(moment);
+            let making = tokio::time::timeout(self.limits.call_time, self.plugin.instantiate(&mut store));
+            let made = making.await.map_err(|_| late(self.limits.call_time))?;
+            let exports = made.map_err(|error| fault(&error, store.data()))?;
+            self.kept = Some(Instance { store, exports, calls: 0, place });
         }
         Ok(())
     }
@@ -270,7 +279,12 @@ impl Seat {
         let mut store = match self.kept.take() {
             Some(mut kept) => {
                 kept.store.data_mut().move_on(moment);
-                Seated { store: kept.store, exports: Some(kept.exports), calls: kept.calls, place: kept.place }
+                Seated {
+                    store: kept.store,
+                    exports: Some(kept.exports),
+                    calls: kept.calls,
+                    place: kept.place,
+                }
             }
             None => {
                 let place = match place {
@@ -281,10 +295,11 @@ impl Seat {
             }
         };
         store.store.data_mut().host = Some(host);
-        let outcome = match tokio::time::timeout_at(deadline, self.enter(&mut store, event)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(self.late()),
-        };
+        let outcome =
+            match tokio::time::timeout_at(deadline, enter_seat(&self.plugin, &mut store, event)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(late(self.limits.call_time)),
+            };
         let room = store.store.data_mut();
         let mut host = room.host.take().expect("the host was put there before the call");
         if let Some(text) = room.printed.take() {
@@ -298,16 +313,6 @@ impl Seat {
         (outcome, host)
     }
 
-    async fn enter(&self, seated: &mut Seated, event: &Event) -> Result<Outcome, Fault> {
-        if seated.exports.is_none() {
-            let made = self.instantiate(&mut seated.store).await;
-            seated.exports = Some(made.map_err(|error| fault(&error, seated.store.data()))?);
-        }
-        let exports = seated.exports.as_ref().expect("they are there, or were just made");
-        let outcome = enter(exports, &mut seated.store, event).await;
-        outcome.map_err(|error| fault(&error, seated.store.data()))
-    }
-
     fn store(&self, moment: &Moment) -> Store<Room> {
         let sandbox = &self.plugin.sandbox;
         let mut store = Store::new(sandbox.engine(), Room::new(&self.limits, moment));
@@ -317,26 +322,31 @@ impl Seat {
         store.set_hostcall_fuel(MOST_ARGUMENTS);
         store
     }
+}
 
+fn late(call_time: Duration) -> Fault {
+    let text = format!("no answer within {}", humantime::format_duration(call_time));
+    Fault { kind: FaultKind::TimedOut, text }
+}
+
+impl Plugin {
     async fn instantiate(&self, store: &mut Store<Room>) -> wasmtime::Result<Exports> {
-        match &self.plugin.entrance {
+        match &self.entrance {
             Entrance::Bot(bot) => bot.instantiate_async(store).await.map(Exports::Bot),
             Entrance::Filter(filter) => filter.instantiate_async(store).await.map(Exports::Filter),
         }
     }
+}
 
-    async fn instance(&self, moment: &Moment, place: OwnedSemaphorePermit) -> Result<Instance, Fault> {
-        let mut store = self.store(moment);
-        match self.instantiate(&mut store).await {
-            Ok(exports) => Ok(Instance { store, exports, calls: 0, place }),
-            Err(error) => Err(fault(&error, store.data())),
-        }
+/// Sits down, where nobody sits yet, and takes the call.
+async fn enter_seat(plugin: &Plugin, seated: &mut Seated, event: &Event) -> Result<Outcome, Fault> {
+    if seated.exports.is_none() {
+        let made = plugin.instantiate(&mut seated.store).await;
+        seated.exports = Some(made.map_err(|error| fault(&error, seated.store.data()))?);
     }
-
-    fn late(&self) -> Fault {
-        let text = format!("no answer within {}", humantime::format_duration(self.limits.call_time));
-        Fault { kind: FaultKind::TimedOut, text }
-    }
+    let exports = seated.exports.as_ref().expect("they are there, or were just made");
+    let outcome = enter(exports, &mut seated.store, event).await;
+    outcome.map_err(|error| fault(&error, seated.store.data()))
 }
 
 /// An instance, or what becomes one.

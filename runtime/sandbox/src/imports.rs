@@ -12,7 +12,18 @@ pub const CONTRACT_VERSION: &str = "0.1.0";
 const CONTRACT: &str = "starling:plugin";
 /// Its interfaces that can be imported.
 const INTERFACES: &[&str] = &[
-    "types", "outbox", "conversations", "kv", "timers", "http", "config", "secrets", "log", "clock", "random", "identity",
+    "types",
+    "outbox",
+    "conversations",
+    "kv",
+    "timers",
+    "http",
+    "config",
+    "secrets",
+    "log",
+    "clock",
+    "random",
+    "identity",
 ];
 /// The version of WASI that is linked, and its interfaces.
 const WASI_VERSION: &str = "0.2.0";
@@ -104,9 +115,9 @@ pub(crate) fn world(exports: &[String]) -> Option<World> {
     let has = |interface: &str| {
         let name = format!("{CONTRACT}/{interface}");
         exports.iter().any(|export| {
-            export.split_once('@').is_some_and(|(found, version)| {
-                found == name && is_compatible(version, CONTRACT_VERSION)
-            })
+            export
+                .split_once('@')
+                .is_some_and(|(found, version)| found == name && is_compatible(version, CONTRACT_VERSION))
         })
     };
     match (has("handler"), has("reviewer")) {

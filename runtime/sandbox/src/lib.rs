@@ -2,35 +2,52 @@
 //!
 //! - [`call`], [`event`]: what a guest asks of its host and what it is called for, as values; all imports go through one gate.
 
+mod actor;
 mod bindings;
 pub mod bytes_text;
 pub mod call;
 pub mod config;
+mod correspondents;
+mod delivery;
+mod desk;
 mod engine;
 pub mod event;
+mod filters;
 pub mod folder;
 mod forms;
 mod guest;
+mod happenings;
+mod house;
 pub mod imports;
 pub mod journal;
+mod keeper;
 pub mod ledger;
+mod live;
+mod load;
 pub mod manifest;
+mod metrics;
 mod nearest;
+mod papers;
 pub mod permission;
 pub mod quota;
 pub mod receipts;
 pub mod recording;
 mod room;
+mod roster;
 pub mod script;
 mod segments;
+mod shift;
 pub mod signature;
+mod specs;
 pub mod toml_file;
 pub mod values;
 mod wasi;
 pub mod words;
+mod workers;
 
 pub use config::Config;
 pub use engine::{EngineOptions, Sandbox, SandboxError, probe};
 pub use guest::{Fault, FaultKind, Limits, LoadError, Moment, Plugin, Seat};
 pub use manifest::World;
+pub use specs::{Crew, crew};
 pub use wasi::randomness;

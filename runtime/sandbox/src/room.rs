@@ -83,11 +83,7 @@ pub(crate) struct Bounds {
 impl Bounds {
     fn new(limits: &Limits) -> Self {
         let size = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
-        Self {
-            memory_left: size(limits.memory),
-            table_left: size(limits.table_elements),
-            was_refused: false,
-        }
+        Self { memory_left: size(limits.memory), table_left: size(limits.table_elements), was_refused: false }
     }
 
     fn grow(left: &mut usize, current: usize, desired: usize) -> bool {
@@ -103,14 +99,26 @@ impl Bounds {
 }
 
 impl ResourceLimiter for Bounds {
-    fn memory_growing(&mut self, current: usize, desired: usize, most: Option<usize>) -> wasmtime::Result<bool> {
-        let fits = most.is_none_or(|most| desired <= most) && Self::grow(&mut self.memory_left, current, desired);
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        most: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let fits =
+            most.is_none_or(|most| desired <= most) && Self::grow(&mut self.memory_left, current, desired);
         self.was_refused |= !fits;
         Ok(fits)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, most: Option<usize>) -> wasmtime::Result<bool> {
-        let fits = most.is_none_or(|most| desired <= most) && Self::grow(&mut self.table_left, current, desired);
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        most: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let fits =
+            most.is_none_or(|most| desired <= most) && Self::grow(&mut self.table_left, current, desired);
         self.was_refused |= !fits;
         Ok(fits)
     }
@@ -142,7 +150,12 @@ impl outbox::Host for Room {
         ask!(self, HostCall::Reply { to: to.into(), body }, HostReply::Sending(sending) => sending)
     }
 
-    async fn react(&mut self, to: types::MessageRef, emoji: String, remove: bool) -> Result<(), types::Error> {
+    async fn react(
+        &mut self,
+        to: types::MessageRef,
+        emoji: String,
+        remove: bool,
+    ) -> Result<(), types::Error> {
         ask!(self, HostCall::React { to: to.into(), emoji, remove }, HostReply::Done => ())
     }
 
@@ -152,7 +165,12 @@ impl outbox::Host for Room {
 }
 
 impl conversations::Host for Room {
-    async fn read(&mut self, of: String, after: u64, limit: u32) -> Result<Vec<types::Message>, types::Error> {
+    async fn read(
+        &mut self,
+        of: String,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<types::Message>, types::Error> {
         ask!(self, HostCall::Read { of, after, limit },
             HostReply::Messages(messages) => messages.into_iter().map(Into::into).collect())
     }

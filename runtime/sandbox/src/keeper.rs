@@ -1,0 +1,133 @@
+//! The actor that keeps the house of the plugins: polls for their accounts, sees what changed on disk, and tells how they are doing.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use starling_contracts::{
+    accounts::Profile,
+    inbox::{MessageReceived, Poll},
+    plugins::{Error, ListPlugins, PluginStatus},
+};
+use starling_kernel::{Actor, CallError, Context, Fault, Handler, Kinded as _, Spec, Task, done, task};
+use tracing::debug;
+
+use crate::{
+    folder::Stamp,
+    house::{House, Housing},
+    manifest::World,
+    metrics,
+    roster::Condition,
+};
+
+/// How often the plugins' folders are looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Keeps the house.
+pub struct Keeper {
+    house: Arc<House>,
+}
+
+/// How to run the actor; it starts after the inbox and the keeper of accounts.
+pub(crate) fn spec(housing: Housing) -> Spec<Keeper> {
+    let bounds = housing.plan().config.bounds.clone();
+    Spec::new(move |ctx| Keeper::start(housing.clone(), ctx))
+        .bounds(bounds)
+        .needs("inbox")
+        .needs("accounts")
+        .needs("transport")
+        .serves::<ListPlugins>()
+        .subscribes::<MessageReceived>()
+}
+
+impl Keeper {
+    async fn start(housing: Housing, ctx: Context) -> Result<Self, Fault> {
+        metrics::describe();
+        let house = housing.build(&ctx)?;
+        poll_for_bots(&house, &ctx);
+        watch_folders(&house, &ctx);
+        Ok(Self { house })
+    }
+}
+
+impl Actor for Keeper {
+    const NAME: &'static str = "plugins";
+
+    fn drain(&mut self) -> Task<()> {
+        let ledger = self.house.ledger.clone();
+        // The plugins' own actors need this one, so they have ended.
+        task(async move { ledger.close().await })
+    }
+
+    fn observe(&self) -> serde_json::Value {
+        serde_json::json!({ "plugins": self.house.roster.status() })
+    }
+}
+
+impl Handler<ListPlugins> for Keeper {
+    fn handle(&mut self, _: ListPlugins, _: &Context) -> Task<Result<Vec<PluginStatus>, Error>> {
+        done(Ok(self.house.roster.status()))
+    }
+}
+
+impl Handler<MessageReceived> for Keeper {
+    fn handle(&mut self, event: MessageReceived, _: &Context) -> Task<Result<(), CallError>> {
+        // A word is enough: each plugin reads the inbox from where it was, and in its own time.
+        for post in self.house.roster.all() {
+            if matches!(&*post.condition.borrow(), Condition::Running { profile, .. } if *profile == event.profile)
+            {
+                post.nudge.notify_one();
+            }
+        }
+        done(Ok(()))
+    }
+}
+
+/// Asks the swarms of the accounts that bots speak as for what is new, again and again.
+fn poll_for_bots(house: &Arc<House>, ctx: &Context) {
+    let poll = ctx.recipient::<Poll>();
+    let house = Arc::clone(house);
+    ctx.every(house.config.poll, move || {
+        let (poll, house) = (poll.clone(), Arc::clone(&house));
+        task(async move {
+            let polls = profiles(&house).into_iter().map(|profile| poll.ask(Poll { profile }));
+            for outcome in join_all(polls).await {
+                if let Err(error) = outcome {
+                    debug!(kind = ?error.kind(), "a poll for plugins failed");
+                }
+            }
+        })
+    });
+}
+
+/// The accounts for which a plugin runs that is called for what comes in.
+fn profiles(house: &House) -> BTreeSet<Profile> {
+    let bot = |condition: &Condition| match condition {
+        Condition::Running { world: World::Bot, profile, .. } => Some(profile.clone()),
+        _ => None,
+    };
+    house.roster.all().filter_map(|post| bot(&post.condition.borrow())).collect()
+}
+
+/// Tells plugins of which something changed on disk.
+fn watch_folders(house: &Arc<House>, ctx: &Context) {
+    let house = Arc::clone(house);
+    let pool = ctx.pool().clone();
+    let mut seen: Option<Vec<Stamp>> = None;
+    let stamps = std::rc::Rc::new(std::cell::RefCell::new(seen.take()));
+    ctx.every(LOOK, move || {
+        let (house, pool, stamps) = (Arc::clone(&house), pool.clone(), std::rc::Rc::clone(&stamps));
+        task(async move {
+            let looking = Arc::clone(&house);
+            let look =
+                move || looking.roster.all().map(|post| looking.folder.stamp(&post.name)).collect::<Vec<_>>();
+            let Ok(now) = pool.run(look).await else { return };
+            if let Some(before) = stamps.borrow_mut().replace(now.clone()) {
+                let changed =
+                    house.roster.all().zip(before.iter().zip(&now)).filter(|(_, (old, new))| old != new);
+                changed.for_each(|(post, _)| post.changed.notify_one());
+            }
+            let is_running = |condition: &Condition| matches!(condition, Condition::Running { .. });
+            metrics::running(house.roster.all().filter(|post| is_running(&post.condition.borrow())).count());
+        })
+    });
+}

@@ -1,0 +1,302 @@
+//! From what lies on disk and what the operator says to a plugin that can be called, or to the reason why not.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use starling_contracts::accounts::{AccountSecrets, ListAccounts, Profile, UnlockAccount};
+
+use crate::{
+    config::{Allowance, OnFailure, PluginConfig, Secret},
+    desk::Desk,
+    folder::Package,
+    guest::{Limits, Plugin, Seat},
+    house::House,
+    ledger::{self, Book},
+    manifest::{EventKind, Manifest, PluginName, World},
+    papers::Papers,
+    permission::{Grants, Permission, SecretName},
+    quota::Quotas,
+    recording::{Header, Recorder},
+    signature::{Demands, Digest},
+};
+
+/// The longest recording, in bytes.
+const LONGEST_RECORDING: u64 = 256 << 20;
+/// How much of an outbox may wait, for each message a minute that may be sent: an hour of no network.
+const QUEUED_PER_SEND: u64 = 60;
+
+/// A version of a plugin that can be called. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) events: Arc<BTreeSet<EventKind>>,
+    pub(crate) on_failure: OnFailure,
+    manifest: Arc<Manifest>,
+    plugin: Plugin,
+    secrets: Arc<AccountSecrets>,
+    identity: Identity,
+}
+
+/// What makes one load another than the one before.
+#[derive(Clone, PartialEq)]
+struct Identity {
+    digest: Digest,
+    manifest: Digest,
+    section: PluginConfig,
+    recording: Option<std::path::PathBuf>,
+}
+
+/// Why a plugin does not run.
+pub(crate) enum NotRunning {
+    /// The operator has switched it off.
+    Disabled,
+    /// It runs as it should already.
+    Unchanged,
+    /// Something is missing, or wrong.
+    Refused {
+        reason: String,
+        on_failure: OnFailure,
+        /// Must what runs now end too? It must when it is the operator who changed something.
+        must_end: bool,
+    },
+}
+
+/// Loads the plugin as it is on disk now, with the settings' section over what was set by commands.
+pub(crate) async fn load(
+    house: &Arc<House>,
+    papers: &Arc<Papers>,
+    name: &PluginName,
+    before: Option<&Loaded>,
+) -> Result<Loaded, NotRunning> {
+    let section = section(house, name).map_err(|reason| NotRunning::Refused {
+        reason,
+        on_failure: before.map_or(OnFailure::default(), |loaded| loaded.on_failure),
+        must_end: false,
+    })?;
+    if !section.is_enabled() {
+        return Err(NotRunning::Disabled);
+    }
+    let on_failure = section.on_failure.unwrap_or_default();
+    let must_end = before.is_some_and(|before| before.identity.section != section);
+    let refused = |reason| NotRunning::Refused { reason, on_failure, must_end };
+
+    let package = off_thread(house, {
+        let (name, section) = (name.clone(), section.clone());
+        move |house| package(house, &name, &section)
+    });
+    let package = package.await.map_err(refused)?;
+    let identity = Identity {
+        digest: package.digest(),
+        manifest: Digest::of(package.manifest_text.as_bytes()),
+        section,
+        recording: house.folder.recording(name),
+    };
+    if before.is_some_and(|before| before.identity == identity) {
+        return Err(NotRunning::Unchanged);
+    }
+    admit(house, papers, name, package, identity).await.map_err(refused)
+}
+
+/// Checks everything that does not need the component to run, and compiles it.
+async fn admit(
+    house: &Arc<House>,
+    papers: &Arc<Papers>,
+    name: &PluginName,
+    package: Package,
+    identity: Identity,
+) -> Result<Loaded, String> {
+    let section = &identity.section;
+    check_origin(house, section, &package)?;
+    let manifest = Arc::new(package.manifest);
+    let granted = section.granted();
+    check_grants(name, &manifest.permissions, &granted)?;
+    let grants = Grants::effective(&manifest.permissions, &granted);
+    let allowance = Allowance::resolve(&house.config, &manifest.limits, &section.limits())?;
+    let lent = lent(section, &grants)?;
+    let secrets = account(house, section).await?;
+
+    let component = package.component;
+    let plugin =
+        off_thread(house, move |house| house.sandbox.compile(&component).map_err(|error| error.to_string()));
+    let plugin = plugin.await?;
+    if plugin.world() != manifest.world {
+        return Err(format!(
+            "plugin.toml says {}, and the component is a {}",
+            manifest.world,
+            plugin.world().name()
+        ));
+    }
+    let config = serde_json::Value::Object(section.effective_config(&manifest.config)).to_string();
+    let desk = Desk {
+        name: name.clone(),
+        profile: secrets.account.profile.clone(),
+        own: secrets.account.id,
+        grants,
+        allowance,
+        quotas: Quotas::new(&allowance, Arc::clone(&papers.clock)),
+        config,
+        secrets: lent,
+        private_addresses: house.config.private_addresses,
+        papers: Arc::clone(papers),
+        correspondents: house.correspondents(&secrets.account.profile),
+        inbox: house.inbox.clone(),
+        web: house.web.clone(),
+    };
+    Ok(Loaded {
+        desk: Arc::new(desk),
+        events: Arc::new(manifest.events()),
+        on_failure: section.on_failure.unwrap_or_default(),
+        manifest,
+        plugin,
+        secrets,
+        identity,
+    })
+}
+
+impl Loaded {
+    pub(crate) fn version(&self) -> String {
+        self.manifest.version.to_string()
+    }
+
+    pub(crate) fn world(&self) -> World {
+        self.manifest.world
+    }
+
+    pub(crate) fn is_filter(&self) -> bool {
+        self.world() == World::Filter
+    }
+
+    /// A seat that it takes calls in.
+    pub(crate) fn seat(&self) -> Seat {
+        let Allowance { memory, table_elements, call_time, .. } = self.desk.allowance;
+        let limits = Limits { memory, table_elements: u64::from(table_elements), call_time };
+        Seat::new(self.plugin.clone(), limits, self.manifest.kept_for())
+    }
+
+    /// Where it keeps what it knows.
+    pub(crate) fn book(&self, house: &House) -> Result<Book, NotRunning> {
+        let Allowance { kv_keys, kv_bytes, timers, sends_per_call, sends_per_minute, .. } =
+            self.desk.allowance;
+        let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let quotas = ledger::Quotas {
+            keys: u64::from(kv_keys),
+            bytes: kv_bytes,
+            timers: size(timers),
+            sends_per_call: size(sends_per_call),
+            queued: (u64::from(sends_per_minute) * QUEUED_PER_SEND).max(u64::from(sends_per_call)),
+            ..ledger::Quotas::default()
+        };
+        let book = house.ledger.book(self.desk.name.as_str(), &self.secrets.at_rest, quotas);
+        book.map_err(|error| self.refused(error.to_string()))
+    }
+
+    /// What writes its calls down, if the operator wants that.
+    pub(crate) fn recorder(&self) -> Result<Option<Recorder>, String> {
+        let Some(path) = &self.identity.recording else { return Ok(None) };
+        let digest = self.identity.digest.to_string();
+        let kept_for = self.manifest.kept_for();
+        let header =
+            Header::new(self.desk.name.as_str(), &self.version(), &digest, self.world().name(), kept_for);
+        let recorder = Recorder::create(path, &header, &self.desk.grants, LONGEST_RECORDING);
+        recorder.map(Some).map_err(|error| error.to_string())
+    }
+
+    /// It was loaded, and then could not begin.
+    pub(crate) fn refused(&self, reason: String) -> NotRunning {
+        NotRunning::Refused { reason, on_failure: self.on_failure, must_end: false }
+    }
+}
+
+/// What the operator says, in the settings and by commands.
+fn section(house: &House, name: &PluginName) -> Result<PluginConfig, String> {
+    let operator = house.folder.operator(name).map_err(|error| error.to_string())?;
+    let section = house.sections.get(name).cloned().unwrap_or_default().over(operator);
+    section.validate(name, &house.config)?;
+    Ok(section)
+}
+
+fn package(house: &House, name: &PluginName, section: &PluginConfig) -> Result<Package, String> {
+    if let Some(source) = &section.source {
+        return Package::read(source).map_err(|error| error.to_string());
+    }
+    match house.folder.get(name) {
+        Ok(Some(installed)) => Ok(installed.package),
+        Ok(None) => Err(format!(
+            "it is not installed: `starling plugin install` does that, or plugins.{name}.source says where it is"
+        )),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn check_origin(house: &House, section: &PluginConfig, package: &Package) -> Result<(), String> {
+    let demands = Demands {
+        digest: section.digest,
+        signer: section.signer.clone(),
+        require_signed: house.config.require_signed,
+        trusted_keys: house.config.trusted_keys.clone(),
+    };
+    let checked = demands.check(&package.component, package.signature.as_deref());
+    checked.map(drop).map_err(|error| error.to_string())
+}
+
+/// A plugin is granted all that it asks for, or does not run: half of its grants is not what its author has tried.
+fn check_grants(name: &PluginName, asked: &Grants, granted: &Grants) -> Result<(), String> {
+    let missing: Vec<_> = Grants::missing(asked, granted).iter().map(Permission::to_string).collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "it asks for {}, which it is not granted; `starling plugin grant {name} {}` grants that",
+            missing.join(", "),
+            missing.join(" ")
+        )),
+    }
+}
+
+/// The secrets that its grants name.
+fn lent(section: &PluginConfig, grants: &Grants) -> Result<BTreeMap<SecretName, Secret>, String> {
+    let named = |permission: &Permission| match permission {
+        Permission::Secret(name) | Permission::SecretReveal(name) => Some(name.clone()),
+        _ => None,
+    };
+    let mut lent = BTreeMap::new();
+    for name in grants.iter().filter_map(named) {
+        if let Some(source) = section.secret(&name) {
+            let secret = source.read().map_err(|error| format!("secret {name}: {error}"))?;
+            lent.insert(name, secret);
+        }
+    }
+    Ok(lent)
+}
+
+async fn account(house: &House, section: &PluginConfig) -> Result<Arc<AccountSecrets>, String> {
+    let profile = match &section.profile {
+        Some(profile) => profile.clone(),
+        None => first_profile(house).await?,
+    };
+    house.unlock.ask_patiently(UnlockAccount { profile }).await.map_err(|error| error.to_string())
+}
+
+async fn first_profile(house: &House) -> Result<Profile, String> {
+    let accounts = house.accounts.ask_patiently(ListAccounts).await.map_err(|error| error.to_string())?;
+    let first = accounts.into_iter().next().map(|account| account.profile);
+    first.ok_or_else(|| {
+        "there is no account that it could speak as; `starling account new` makes one".to_owned()
+    })
+}
+
+/// Reads and compiles where a guest that waits for its turn is not held up.
+async fn off_thread<T: Send + 'static>(
+    house: &Arc<House>,
+    work: impl FnOnce(&House) -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let house = Arc::clone(house);
+    match tokio::task::spawn_blocking(move || work(&house)).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err("the process is stopping".to_owned()),
+        },
+    }
+}

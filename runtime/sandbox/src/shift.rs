@@ -1,0 +1,306 @@
+//! A plugin at work: takes one event after another, from its inbox, its timers and whoever asks for a review, and calls the plugin
+//! for each.
+//!
+//! A message's event is over when the draft of its call was accepted, whose commit moves the plugin's place in the inbox along. So
+//! whatever breaks in between is offered again, and finds everything as it was before. A call that fails is tried again after a
+//! pause, in which later events wait, since a plugin may rely on their order; after some failures the event is put into quarantine.
+
+mod attempt;
+mod budget;
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use starling_contracts::inbox::{self, ListMessages, StoredMessage};
+use starling_kernel::{Clock, Entropy};
+use tokio::sync::{Notify, watch};
+use tracing::{debug, info, warn};
+
+use self::{attempt::Attempt, budget::Budget};
+use crate::{
+    desk::Desk,
+    event::Event,
+    guest::{Moment, Seat},
+    happenings,
+    ledger::{Book, Done, LedgerError},
+    load::Loaded,
+    recording::Recorder,
+    roster::{Condition, Post, ReviewJob, Reviews},
+};
+
+/// Messages that are read at once.
+const PAGE: usize = 64;
+/// How often the inbox is looked at though nobody said that something came.
+const LOOK: Duration = Duration::from_secs(30);
+/// The pause after the disk or another actor failed.
+const TROUBLE: Duration = Duration::from_millis(500);
+
+/// One plugin, loaded and started.
+pub(crate) struct Shift {
+    post: Arc<Post>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    loaded: Loaded,
+    seat: Seat,
+    book: Book,
+    budget: Budget,
+    recorder: Option<Recorder>,
+    /// Told when something was committed that is to be sent.
+    committed: Arc<Notify>,
+    /// Told when a commit failed: what was accepted since has to be done again.
+    undone: Arc<Notify>,
+    /// Messages that were read and are still to be handled, and the number of the last one that was read.
+    backlog: VecDeque<StoredMessage>,
+    read_up_to: u64,
+    /// An event that has to be tried again.
+    held_up: Option<Attempt>,
+}
+
+/// What is to be done next.
+enum Next {
+    Stop,
+    Reload,
+    Undone,
+    Review(ReviewJob),
+    Retry,
+    Timer,
+    Message,
+    Look,
+}
+
+impl Shift {
+    /// Serves until it is told to stop, or to load the plugin anew.
+    pub(crate) async fn serve(&mut self, reviews: &mut Reviews, stop: &mut watch::Receiver<bool>) -> Ended {
+        loop {
+            match self.next(reviews, stop).await {
+                Next::Stop => return Ended::Stopped,
+                Next::Reload => return Ended::Changed,
+                Next::Undone => self.begin_again(),
+                Next::Review(job) => self.review(job).await,
+                Next::Retry => {
+                    if let Some(attempt) = self.held_up.take() {
+                        self.attempt(attempt).await;
+                    }
+                }
+                Next::Timer => self.fire().await,
+                Next::Message => self.handle_next_message().await,
+                Next::Look => self.read_on().await,
+            }
+        }
+    }
+
+    async fn next(&mut self, reviews: &mut Reviews, stop: &mut watch::Receiver<bool>) -> Next {
+        let is_free = self.held_up.is_none();
+        let has_backlog = is_free && !self.backlog.is_empty();
+        let timer = self.book.next_due().ok().flatten().filter(|_| is_free);
+        let retry = self.held_up.as_ref().map(|attempt| attempt.not_before_ms);
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => Next::Stop,
+            () = self.post.changed.notified() => Next::Reload,
+            () = self.undone.notified() => Next::Undone,
+            Some(job) = reviews.recv() => Next::Review(job),
+            () = at(&self.clock, retry) => Next::Retry,
+            () = at(&self.clock, timer) => Next::Timer,
+            () = std::future::ready(()), if has_backlog => Next::Message,
+            () = self.post.nudge.notified(), if is_free => Next::Look,
+            () = self.clock.sleep(LOOK), if is_free => Next::Look,
+        }
+    }
+
+    /// What was accepted and did not get to the disk is to be done again.
+    fn begin_again(&mut self) {
+        warn!(plugin = %self.post.name, "calls of the plugin were not written and are made again");
+        self.backlog.clear();
+        self.held_up = None;
+        self.read_up_to = self.book.cursor().unwrap_or(0);
+        self.post.nudge.notify_one();
+    }
+
+    /// Reads the next page of the inbox.
+    async fn read_on(&mut self) {
+        if !self.backlog.is_empty() || self.loaded.is_filter() {
+            return;
+        }
+        match page(&self.loaded.desk, self.read_up_to).await {
+            Ok(page) => {
+                if page.len() == PAGE {
+                    self.post.nudge.notify_one();
+                }
+                self.read_up_to = page.last().map_or(self.read_up_to, |message| message.id);
+                self.backlog.extend(page);
+            }
+            Err(error) => {
+                debug!(plugin = %self.post.name, %error, "the inbox could not be read");
+                self.rest().await;
+                self.post.nudge.notify_one();
+            }
+        }
+    }
+
+    async fn handle_next_message(&mut self) {
+        let Some(stored) = self.backlog.pop_front() else { return };
+        let number = stored.id;
+        let done = Done::Message { number };
+        let partner = stored.conversation;
+        match happenings::event(stored, &self.loaded.desk.own, &self.loaded.events) {
+            Some(event) => self.attempt(Attempt::new(event, done, Some(partner))).await,
+            // Nothing that the plugin is called for: its place moves on all the same, once nothing else will move it.
+            None if self.backlog.is_empty() => self.pass(&done).await,
+            None => {}
+        }
+    }
+
+    async fn fire(&mut self) {
+        let due = match self.book.due_timers(self.clock.now_ms()) {
+            Ok(due) => due,
+            Err(error) => return self.trouble(&error).await,
+        };
+        // One at a time: the call may cancel the others.
+        if let Some(timer) = due.into_iter().next() {
+            let done = Done::Timer { name: timer.name.clone() };
+            self.attempt(Attempt::new(Event::Timer { name: timer.name }, done, None)).await;
+        }
+    }
+
+    async fn review(&mut self, job: ReviewJob) {
+        let ReviewJob { item, answer } = job;
+        if answer.is_closed() {
+            return;
+        }
+        if let Some(verdict) = self.judge(item).await {
+            // Whoever asked may have given up meanwhile.
+            let _ = answer.send(verdict);
+        }
+    }
+
+    /// Moves the plugin's place on without a call.
+    async fn pass(&mut self, done: &Done) {
+        while let Err(error) = self.book.pass(self.clock.now_ms(), done) {
+            self.trouble(&error).await;
+            if !matches!(error, LedgerError::Busy { .. }) {
+                return;
+            }
+        }
+    }
+
+    async fn trouble(&mut self, error: &LedgerError) {
+        debug!(plugin = %self.post.name, %error, "the plugins' file does not take a call now");
+        self.rest().await;
+    }
+
+    async fn rest(&mut self) {
+        self.clock.sleep(TROUBLE).await;
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { now_ms: self.clock.now_ms(), seed: self.entropy.bytes() }
+    }
+
+    fn note(&self, note: impl Into<String>) {
+        let note = note.into();
+        self.post.condition.send_modify(|condition| {
+            if let Condition::Running { note: old, .. } = condition {
+                *old = note;
+            }
+        });
+    }
+}
+
+/// The next messages of the inbox.
+async fn page(desk: &Desk, after: u64) -> Result<Vec<StoredMessage>, inbox::Error> {
+    let question = ListMessages { profile: desk.profile.clone(), after, limit: PAGE };
+    desk.inbox.ask_patiently(question).await
+}
+
+/// Why a shift is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Stopped,
+    Changed,
+}
+
+async fn at(clock: &Arc<dyn Clock>, due_ms: Option<u64>) {
+    match due_ms {
+        Some(due) => match due.checked_sub(clock.now_ms()).filter(|wait| *wait > 0) {
+            Some(wait) => clock.sleep(Duration::from_millis(wait)).await,
+            None => {}
+        },
+        None => std::future::pending().await,
+    }
+}
+
+impl Shift {
+    /// Gets a loaded plugin going: brings its store up to its version, calls its `on-start`, and finds its place in the inbox. A
+    /// plugin that has never run begins behind what lies there.
+    ///
+    /// # Errors
+    /// One sentence on what the plugin could not do.
+    pub(crate) async fn start(
+        post: &Arc<Post>,
+        loaded: Loaded,
+        book: Book,
+        surroundings: Surroundings,
+    ) -> Result<Self, String> {
+        let Surroundings { clock, entropy, committed, undone } = surroundings;
+        let seat = loaded.seat();
+        let budget = Budget::new(loaded.desk.allowance.cpu_share, clock.elapsed());
+        let recorder = loaded.recorder()?;
+        let mut shift = Self {
+            post: Arc::clone(post),
+            clock,
+            entropy,
+            seat,
+            book,
+            budget,
+            recorder,
+            committed,
+            undone,
+            backlog: VecDeque::new(),
+            read_up_to: 0,
+            held_up: None,
+            loaded,
+        };
+        let broken = |error: LedgerError| error.to_string();
+        let before = shift.book.version().map_err(broken)?;
+        let version = shift.loaded.version();
+        match before.as_deref() {
+            Some(before) if before != version => {
+                let event = Event::Migrate { from_version: before.to_owned() };
+                shift.set_out(event, Done::Migrated { version: version.clone() }).await?;
+            }
+            Some(_) => {}
+            None => shift.begin_behind().await?,
+        }
+        shift.set_out(Event::Start, Done::Started { version }).await?;
+        shift.read_up_to = shift.book.cursor().map_err(broken)?;
+        shift.post.nudge.notify_one();
+        info!(plugin = %shift.post.name, "plugin running");
+        Ok(shift)
+    }
+
+    /// Looks for the end of the inbox.
+    async fn begin_behind(&mut self) -> Result<(), String> {
+        if self.loaded.is_filter() {
+            return Ok(());
+        }
+        let mut last = 0;
+        loop {
+            let page = page(&self.loaded.desk, last).await.map_err(|error| error.to_string())?;
+            let Some(message) = page.last() else { break };
+            last = message.id;
+        }
+        if last > 0 {
+            self.pass(&Done::Message { number: last }).await;
+        }
+        Ok(())
+    }
+}
+
+/// What a shift has from its actor.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) committed: Arc<Notify>,
+    pub(crate) undone: Arc<Notify>,
+}
