@@ -22,7 +22,7 @@ macro_rules! export_bot {
 
             type Exported = $crate::guest::ExportedBot<$bot>;
 
-            $crate::guest::bot::export_bot_world!(Exported with_types_in $crate::guest::bot);
+    $crate::guest::bot::export_bot_world!(Exported with_types_in $crate::guest::bot);
         };
 
         #[cfg(not(target_arch = "wasm32"))]
@@ -57,7 +57,7 @@ macro_rules! export_filter {
 
             type Exported = $crate::guest::ExportedFilter<$filter>;
 
-            $crate::guest::filter::export_filter_world!(Exported with_types_in $crate::guest::filter);
+    $crate::guest::filter::export_filter_world!(Exported with_types_in $crate::guest::filter);
         };
 
         #[cfg(not(target_arch = "wasm32"))]
