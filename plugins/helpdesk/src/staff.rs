@@ -81,21 +81,23 @@ pub(crate) fn nudge(host: &Host, settings: &Settings, ticket: &Ticket) -> Outcom
 }
 
 fn open(_: &mut Helpdesk, host: &Host, arguments: &Arguments) -> Outcome {
+    let settings = Settings::read(host)?;
     let now = host.clock().now()?;
     let tickets = Tickets::new(host).oldest(LISTED)?;
-    let lines: Vec<String> = tickets.iter().map(|ticket| line(ticket, now)).collect();
+    let lines: Vec<String> = tickets.iter().map(|ticket| line(&settings, ticket, now)).collect();
     let text = if lines.is_empty() { "No question is open.".to_owned() } else { lines.join("\n") };
     host.outbox().send_long(arguments.message().conversation(), &text)?;
     Ok(())
 }
 
-fn line(ticket: &Ticket, now: Timestamp) -> String {
+fn line(settings: &Settings, ticket: &Ticket, now: Timestamp) -> String {
     let age = duration::format(now.since(ticket.asked_at));
-    let taken = if ticket.taken_by.is_some() { ", taken" } else { "" };
+    let taken = if ticket.server(settings).is_some() { ", taken" } else { "" };
     format!("#{} ({age}{taken}) {}", ticket.number, shortened(&ticket.question))
 }
 
 fn take(_: &mut Helpdesk, host: &Host, arguments: &Arguments) -> Outcome {
+    let settings = Settings::read(host)?;
     let message = arguments.message();
     let tickets = Tickets::new(host);
     let to = message.conversation();
@@ -105,11 +107,13 @@ fn take(_: &mut Helpdesk, host: &Host, arguments: &Arguments) -> Outcome {
     let chosen = if arguments.has("number") {
         tickets.find(arguments.number("number")?)?
     } else {
-        tickets.oldest(LISTED)?.into_iter().find(|ticket| ticket.taken_by.is_none())
+        tickets.oldest(LISTED)?.into_iter().find(|ticket| ticket.server(&settings).is_none())
     };
     match chosen {
         None => say(host, to, "There is no such question open."),
-        Some(ticket) if ticket.taken_by.is_some() => say(host, to, &format!("#{} is taken.", ticket.number)),
+        Some(ticket) if ticket.server(&settings).is_some() => {
+            say(host, to, &format!("#{} is taken.", ticket.number))
+        }
         Some(ticket) => {
             let ticket = tickets.take(ticket, message.author())?;
             say(

@@ -14,6 +14,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use starling_plugin::{AccountId, Error, Host, Timestamp};
 
+use crate::settings::Settings;
+
 /// A question that is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ticket {
@@ -23,6 +25,13 @@ pub(crate) struct Ticket {
     pub(crate) asked_at: Timestamp,
     /// Who of the staff has taken it.
     pub(crate) taken_by: Option<AccountId>,
+}
+
+impl Ticket {
+    /// Who is at work on it. Who has taken it and then left the staff is not.
+    pub(crate) fn server(&self, settings: &Settings) -> Option<&AccountId> {
+        self.taken_by.as_ref().filter(|account| settings.is_staff(account))
+    }
 }
 
 /// The open questions.
@@ -50,9 +59,11 @@ impl<'a> Tickets<'a> {
         Ok(ticket)
     }
 
-    /// Gives a ticket to one of the staff.
+    /// Gives a ticket to one of the staff; who had it before has it no longer.
     pub(crate) fn take(&self, mut ticket: Ticket, by: &AccountId) -> Result<Ticket, Error> {
-        ticket.taken_by = Some(by.clone());
+        if let Some(before) = ticket.taken_by.replace(by.clone()) {
+            self.host.kv().delete(&serves(&before))?;
+        }
         self.keep(&ticket)?;
         self.host.kv().set_json(&serves(by), &ticket.number)?;
         self.host.timers().cancel(&timer(ticket.number))?;

@@ -27,7 +27,7 @@ pub(crate) fn says(host: &Host, settings: &Settings, message: &Message) -> Outco
         return Ok(());
     };
     let text = format!("#{}: {}", ticket.number, message.body);
-    match &ticket.taken_by {
+    match ticket.server(settings) {
         Some(by) => {
             host.outbox().send_long(&by.into(), &text)?;
         }
@@ -68,11 +68,13 @@ fn question(host: &Host, settings: &Settings, message: &Message, question: &str)
 }
 
 fn status(_: &mut Helpdesk, host: &Host, arguments: &Arguments) -> Outcome {
+    let settings = Settings::read(host)?;
     let message = arguments.message();
     let text = match Tickets::new(host).asked_by(message.author())? {
         None => "You have no question open. /ask asks one.".to_owned(),
         Some(ticket) => {
-            let state = if ticket.taken_by.is_some() { "is being answered" } else { "waits for a person" };
+            let state =
+                if ticket.server(&settings).is_some() { "is being answered" } else { "waits for a person" };
             format!("Your question #{} {state}: {}", ticket.number, ticket.question)
         }
     };
@@ -81,6 +83,7 @@ fn status(_: &mut Helpdesk, host: &Host, arguments: &Arguments) -> Outcome {
 }
 
 fn close(_: &mut Helpdesk, host: &Host, arguments: &Arguments) -> Outcome {
+    let settings = Settings::read(host)?;
     let message = arguments.message();
     let tickets = Tickets::new(host);
     let Some(ticket) = tickets.asked_by(message.author())? else {
@@ -88,7 +91,7 @@ fn close(_: &mut Helpdesk, host: &Host, arguments: &Arguments) -> Outcome {
         return Ok(());
     };
     tickets.close(&ticket)?;
-    if let Some(by) = &ticket.taken_by {
+    if let Some(by) = ticket.server(&settings) {
         host.outbox().send(&by.into(), &format!("#{} was closed by who asked.", ticket.number))?;
     }
     host.outbox().send(message.conversation(), &format!("Question #{} is closed.", ticket.number))?;

@@ -116,6 +116,22 @@ fn what_is_put_back_can_be_taken_by_another() {
 }
 
 #[test]
+fn who_leaves_the_staff_hears_no_more_of_what_they_have_taken() {
+    let desk = desk();
+    said(&desk, &visitor(), "/ask Why?");
+    said(&desk, &ann(), "/take");
+    let desk = desk.with_config(json!({
+        "greeting": "Hello.", "staff": [ben()], "answers": {}, "nudge_after": "30m", "reminders": 2,
+        "longest_reminder": "52w",
+    }));
+
+    check(&desk, &visitor(), "Hello?", &[(ben(), "#1: Hello?")]);
+    said(&desk, &ben(), "/take");
+    check(&desk, &ben(), "Because.", &[(visitor(), "Because.")]);
+    assert!(!desk.keys().contains(&format!("serves/{}", ann())));
+}
+
+#[test]
 fn a_visitor_cannot_do_what_the_staff_does() {
     let desk = desk();
     said(&desk, &visitor(), "/ask Why?");
