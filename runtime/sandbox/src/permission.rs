@@ -17,7 +17,7 @@ mod origin;
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use starling_protocol::account::{AccountId, ParseIdError};
 use thiserror::Error;
 
@@ -26,8 +26,8 @@ pub use self::origin::{Origin, OriginError};
 use crate::nearest::hint;
 
 /// One thing that a plugin may do.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "String")]
 pub enum Permission {
     /// Writing messages.
     Send(Scope),
@@ -313,11 +313,24 @@ impl fmt::Display for Conversations {
     }
 }
 
-impl TryFrom<String> for Permission {
-    type Error = ParsePermissionError;
+/// By hand, because a derived one fails where TOML has forgotten which item of the list it is at.
+impl<'de> Deserialize<'de> for Permission {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_str(TextVisitor)
+    }
+}
 
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
+struct TextVisitor;
+
+impl de::Visitor<'_> for TextVisitor {
+    type Value = Permission;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a permission, such as \"send:reply\"")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Permission, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

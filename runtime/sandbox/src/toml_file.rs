@@ -96,6 +96,10 @@ fn sentence(key: &str, message: &str) -> String {
     if let Some((unknown, known)) = unknown_word(&message, "unknown variant `") {
         return format!("{key} has an unknown value {unknown:?}{}", hint(unknown, known.iter().copied()));
     }
+    if let Some((missing, _)) = unknown_word(&message, "missing field `") {
+        // The span is that of the whole table.
+        return format!("the key {missing} is missing");
+    }
     if key.is_empty() { message } else { format!("{key} is not right: {message}") }
 }
 
@@ -207,7 +211,7 @@ mod tests {
             "name = \"x\"\ngrants = [\n  \"log\",\n  \"kvv\",\n]\n",
             "4: grants[1] is not right: unknown permission \"kvv\"; did you mean kv?",
         );
-        refused("grants = []\n", "1: missing field `name`");
+        refused("grants = []\n", "1: the key name is missing");
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn an_error_names_the_line_and_the_key() {
         "[limits]\ncalltime = \"2s\"",
         "plugin.toml:6: unknown key limits.calltime; did you mean call_time?",
     );
-    refused("[build]\noutput = \"x.wasm\"", "missing field `command`");
+    refused("[build]\noutput = \"x.wasm\"", "the key command is missing");
     let error = parse("name = \"Echo\"\n").unwrap_err().to_string();
     assert!(error.starts_with("plugin.toml:1: name is not right: a plugin's name has"), "{error}");
     let error = parse(&LEAST.replace("0.1.0\"\nworld", "one\"\nworld")).unwrap_err().to_string();
