@@ -167,8 +167,20 @@ fn a_plugin_that_may_read_a_secret_is_not_recorded() {
     assert!(!path.exists());
     let using: Grants = std::iter::once("secret:token".parse().unwrap()).collect();
     assert!(Recorder::create(&path, &header(), &using, 2000).is_ok());
-    let twice = Recorder::create(&path, &header(), &using, 2000).unwrap_err();
-    assert!(matches!(twice, RecordError::Disk { .. }), "never over another file");
+}
+
+#[test]
+fn a_recording_never_goes_over_another_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.jsonl");
+    fs::write(&path, "thesis").unwrap();
+
+    for number in [2, 3] {
+        let recorder = Recorder::create(&path, &header(), &Grants::none(), 2000).unwrap();
+        assert_eq!(recorder.path(), folder.path().join(format!("r.jsonl.{number}")));
+    }
+
+    assert_eq!(fs::read_to_string(&path).unwrap(), "thesis");
 }
 
 #[cfg(unix)]

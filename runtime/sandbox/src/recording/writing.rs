@@ -19,6 +19,9 @@ use crate::{
     permission::{Grants, Permission},
 };
 
+/// More recordings than these beside each other are a plugin that is loaded again and again.
+const MAX_NUMBER: u32 = 1000;
+
 /// Why there is no recording, or none any more. The plugin itself is not at fault, and goes on.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -56,28 +59,27 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording in a new file of at most `max` bytes, which only its owner may read.
+    /// Begins a recording in a new file of at most `max` bytes, which only its owner may read. Where `path` is taken, by the
+    /// version of the plugin before this one for instance, a number comes behind it: `path.2` and so on.
     ///
     /// # Errors
-    /// [`RecordError::RevealsSecrets`]; [`RecordError::Disk`], also when the file is there already.
+    /// [`RecordError::RevealsSecrets`], [`RecordError::Disk`].
     pub fn create(path: &Path, header: &Header, grants: &Grants, max: u64) -> Result<Self, RecordError> {
         let reveals = grants.iter().find(|grant| matches!(grant, Permission::SecretReveal(_)));
         if let Some(grant) = reveals {
             return Err(RecordError::RevealsSecrets(grant.clone()));
         }
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
-        }
-        let file =
-            options.open(path).map_err(|source| RecordError::Disk { path: path.to_owned(), source })?;
-        let mut recorder = Self { path: path.to_owned(), file, written: 0, max };
+        let (path, file) =
+            first_free(path).map_err(|source| RecordError::Disk { path: path.to_owned(), source })?;
+        let mut recorder = Self { path, file, written: 0, max };
         let line = serde_json::to_vec(header).map_err(|error| recorder.broken(error.into()))?;
         recorder.write(line)?;
         Ok(recorder)
+    }
+
+    /// The file that it goes into.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Listens to one call from its beginning: give the answer to the plugin in place of `host`. `fresh` tells whether the
@@ -144,6 +146,29 @@ impl Recorder {
     fn broken(&self, source: io::Error) -> RecordError {
         RecordError::Disk { path: self.path.clone(), source }
     }
+}
+
+/// Makes a file where none is: at `path`, or with the first number behind it that is free.
+fn first_free(path: &Path) -> io::Result<(PathBuf, File)> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut free = path.to_owned();
+    for number in 2..=MAX_NUMBER {
+        match options.open(&free) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let mut numbered = path.as_os_str().to_owned();
+                numbered.push(format!(".{number}"));
+                free = numbered.into();
+            }
+            opened => return opened.map(|file| (free, file)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 /// One call that is being recorded. Dropped, it is not written down.

@@ -86,5 +86,10 @@ impl Interruptible {
 
 /// The profile that was typed.
 pub(crate) fn profile(choice: &ProfileChoice) -> Result<Profile, Failure> {
-    choice.profile.parse().map_err(|error: BadProfile| Failure::usage(format!("--profile: {error}")))
+    profile_named(&choice.profile)
+}
+
+/// A profile of that name.
+pub(crate) fn profile_named(name: &str) -> Result<Profile, Failure> {
+    name.parse().map_err(|error: BadProfile| Failure::usage(format!("--profile: {error}")))
 }

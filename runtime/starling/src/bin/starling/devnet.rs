@@ -5,10 +5,10 @@
 //! however it ends.
 
 mod demo;
-mod events;
-mod network;
+pub(crate) mod events;
+pub(crate) mod network;
 mod node;
-mod place;
+pub(crate) mod place;
 mod readiness;
 mod roster;
 

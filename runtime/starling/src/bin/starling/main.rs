@@ -11,6 +11,7 @@ mod inbox;
 mod input;
 mod logging;
 mod output;
+mod plugin;
 mod progress;
 mod run;
 mod send;
@@ -47,6 +48,7 @@ fn perform(arguments: Arguments) -> Result<(), Failure> {
         Verb::Account { verb } => block_on(account::account(&global, verb)),
         Verb::Send(options) => block_on(send::send(&global, &options)),
         Verb::Inbox(options) => block_on(inbox::inbox(&global, &options)),
+        Verb::Plugin { verb } => block_on(plugin::plugin(&global, verb)),
         Verb::Config { verb } => config::config(&global, &verb),
         Verb::Completions { shell } => version::completions(shell),
         Verb::Version => version::version(&global),

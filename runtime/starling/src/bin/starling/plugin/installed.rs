@@ -1,0 +1,202 @@
+//! The verbs about plugins that are installed: list, grant, revoke, enable, disable, rollback, uninstall.
+
+use serde::Serialize;
+use serde_json::json;
+use starling_sandbox::{
+    config::PluginConfig,
+    folder::{FolderError, PluginFolder, Report},
+    manifest::PluginName,
+    permission::{Grants, Permission},
+};
+
+use super::arguments::{Grant, Named};
+use crate::{arguments::Global, exit::Failure, output::Output, settings};
+
+/// The plugins of the data folder.
+pub(super) fn folder(global: &Global) -> Result<PluginFolder, Failure> {
+    Ok(PluginFolder::new(&settings::load(global)?.value.runtime.data_folder()))
+}
+
+/// A plugin of that name, if the folder knows it.
+pub(super) fn known(folder: &PluginFolder, name: &PluginName) -> Result<PluginName, Failure> {
+    let names = folder.names().map_err(failure)?;
+    if names.contains(name) {
+        return Ok(name.clone());
+    }
+    let there = match names.as_slice() {
+        [] => "there is none; `starling plugin install` puts one there".to_owned(),
+        names => format!("there are {}", names.iter().map(PluginName::as_str).collect::<Vec<_>>().join(", ")),
+    };
+    Err(Failure::usage(format!("the data folder has no plugin {name}: {there}")))
+}
+
+/// What goes wrong with the folder is a matter of this machine, unless nothing is there.
+pub(super) fn failure(error: FolderError) -> Failure {
+    match error {
+        FolderError::NotInstalled(_) | FolderError::NoPrevious(_) => Failure::usage(error.to_string()),
+        error => Failure::machine(error.to_string()),
+    }
+}
+
+/// One line of the list.
+#[derive(Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    version: Option<String>,
+    world: Option<&'static str>,
+    enabled: bool,
+    profile: Option<String>,
+    grants: Vec<String>,
+    missing: Vec<String>,
+    digest: Option<String>,
+    problem: Option<String>,
+}
+
+pub(super) fn list(global: &Global, output: Output) -> Result<(), Failure> {
+    let config = settings::load(global)?.value;
+    let folder = PluginFolder::new(&config.runtime.data_folder());
+    let mut names = folder.names().map_err(failure)?;
+    names.extend(config.plugins.keys().cloned());
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return output.say("no plugins yet; `starling plugin install` puts one there");
+    }
+    names.iter().try_for_each(|name| {
+        let section = config.plugins.get(name).cloned().unwrap_or_default();
+        let row = row(&folder, name, section);
+        output.fact(&row, || text(&row))
+    })
+}
+
+fn row<'a>(folder: &PluginFolder, name: &'a PluginName, section: PluginConfig) -> Row<'a> {
+    let (operator, mut problem) = match folder.operator(name) {
+        Ok(operator) => (operator, None),
+        Err(error) => (PluginConfig::default(), Some(error.to_string())),
+    };
+    let said = section.over(operator);
+    let installed = folder.get(name).unwrap_or_else(|error| {
+        problem = Some(error.to_string());
+        None
+    });
+    let grants = said.grants.unwrap_or_default();
+    let asks = installed.as_ref().map(|installed| &installed.package.manifest.permissions);
+    let texts = |permissions: Vec<Permission>| permissions.iter().map(ToString::to_string).collect();
+    Row {
+        name: name.as_str(),
+        version: installed.as_ref().map(|installed| installed.package.manifest.version.to_string()),
+        world: installed.as_ref().map(|installed| installed.package.manifest.world.name()),
+        enabled: said.enabled.unwrap_or(true),
+        profile: said.profile.map(|profile| profile.to_string()),
+        missing: texts(asks.map(|asks| Grants::missing(asks, &grants)).unwrap_or_default()),
+        grants: texts(grants.iter().cloned().collect()),
+        digest: installed.as_ref().map(|installed| installed.pin.digest.to_string()),
+        problem,
+    }
+}
+
+fn text(row: &Row<'_>) -> String {
+    let version = row.version.as_deref().unwrap_or("-");
+    let state = match row {
+        Row { problem: Some(problem), .. } => problem.clone(),
+        Row { enabled: false, .. } => "disabled".to_owned(),
+        Row { missing, .. } if !missing.is_empty() => format!("lacks {}", missing.join(", ")),
+        _ => "enabled".to_owned(),
+    };
+    format!("{:20} {version:10} {:7} {state}", row.name, row.world.unwrap_or("-"))
+}
+
+pub(super) fn grant(global: &Global, output: Output, options: &Grant) -> Result<(), Failure> {
+    change(global, output, options, |grants, permission| {
+        grants.insert(permission.clone());
+    })
+}
+
+pub(super) fn revoke(global: &Global, output: Output, options: &Grant) -> Result<(), Failure> {
+    change(global, output, options, |grants, permission| {
+        grants.remove(permission);
+    })
+}
+
+fn change(
+    global: &Global,
+    output: Output,
+    options: &Grant,
+    change: impl Fn(&mut Grants, &Permission),
+) -> Result<(), Failure> {
+    let folder = folder(global)?;
+    let name = known(&folder, &options.plugin.name)?;
+    refuse_if_settings_decide(global, &name, "grants", |section| section.grants.is_some())?;
+    let operator = folder.change_operator(&name, |operator| {
+        let grants = operator.grants.get_or_insert_default();
+        options.permissions.iter().for_each(|permission| change(grants, permission));
+    });
+    let grants = operator.map_err(failure)?.grants.unwrap_or_default();
+    let texts: Vec<_> = grants.iter().map(ToString::to_string).collect();
+    output.fact(&json!({ "name": name, "grants": texts }), || match texts.as_slice() {
+        [] => format!("{name} is granted nothing"),
+        texts => format!("{name} is granted {}", texts.join(", ")),
+    })
+}
+
+pub(super) fn switch(global: &Global, output: Output, named: &Named, on: bool) -> Result<(), Failure> {
+    let folder = folder(global)?;
+    let name = known(&folder, &named.name)?;
+    refuse_if_settings_decide(global, &name, "enabled", |section| section.enabled.is_some())?;
+    folder.change_operator(&name, |operator| operator.enabled = Some(on)).map_err(failure)?;
+    output.fact(&json!({ "name": name, "enabled": on }), || {
+        format!("{name} is {}", if on { "enabled" } else { "disabled" })
+    })
+}
+
+/// What stands in a settings file wins, so changing it here would change nothing.
+fn refuse_if_settings_decide(
+    global: &Global,
+    name: &PluginName,
+    key: &str,
+    is_set: impl Fn(&PluginConfig) -> bool,
+) -> Result<(), Failure> {
+    match settings::load(global)?.value.plugins.get(name).is_some_and(is_set) {
+        true => Err(Failure::config(format!(
+            "plugins.{name}.{key} stands in the settings, which win; change it there"
+        ))),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn roll_back(global: &Global, output: Output, named: &Named) -> Result<(), Failure> {
+    let folder = folder(global)?;
+    let name = known(&folder, &named.name)?;
+    let granted = folder.operator(&name).map_err(failure)?.grants.unwrap_or_default();
+    let report = folder.roll_back(&name, &granted).map_err(failure)?;
+    tell(output, &name, &report)
+}
+
+pub(super) fn uninstall(global: &Global, output: Output, named: &Named) -> Result<(), Failure> {
+    let folder = folder(global)?;
+    let name = known(&folder, &named.name)?;
+    let pin = folder.uninstall(&name).map_err(failure)?;
+    output.fact(&json!({ "name": name, "version": pin.version.to_string() }), || {
+        format!("{name} {} is not installed any more; what it kept in its store is still there", pin.version)
+    })
+}
+
+/// What an installation or a rollback came to.
+pub(super) fn tell(output: Output, name: &PluginName, report: &Report) -> Result<(), Failure> {
+    let missing: Vec<_> = report.missing.iter().map(ToString::to_string).collect();
+    let before = report.before.as_ref().map(|pin| pin.version.to_string());
+    let facts = json!({
+        "name": name, "version": report.now.version.to_string(), "digest": report.now.digest, "before": before, "missing": missing,
+    });
+    output.fact(&facts, || {
+        let before = before.map(|before| format!(", before it {before}")).unwrap_or_default();
+        let start = match missing.as_slice() {
+            [] => String::new(),
+            missing => {
+                let missing = missing.join(" ");
+                format!("\nit asks for more than it is granted, and does not start until: starling plugin grant {name} {missing}")
+            }
+        };
+        format!("{name} {} is installed{before}{start}", report.now.version)
+    })
+}
