@@ -33,6 +33,7 @@ mod open;
 mod orders;
 mod outgoing;
 mod quarantine;
+mod recent;
 mod rows;
 mod sealing;
 mod shelf;

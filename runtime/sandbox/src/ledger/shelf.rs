@@ -12,6 +12,7 @@ use super::{
     LedgerError, Quotas,
     changes::{Changes, Value},
     held::{Held, lock},
+    recent::Recent,
     rows::{Firing, Place, Usage},
     sealing::Sealer,
 };
@@ -150,6 +151,7 @@ pub(super) struct Core {
     /// Values that are not on disk yet.
     overlay: HashMap<Box<str>, Overlaid>,
     layers: VecDeque<Layer>,
+    recent: Recent,
     /// All keys in their order, once somebody has asked for it.
     index: Option<BTreeSet<Box<str>>>,
 }
@@ -181,6 +183,7 @@ impl Core {
             next_due: None,
             overlay: HashMap::new(),
             layers: VecDeque::new(),
+            recent: Recent::default(),
             index: None,
         }
     }
@@ -193,6 +196,7 @@ impl Core {
         let Usage { keys, bytes, .. } = usage;
         self.overlay.clear();
         self.layers.clear();
+        self.recent.clear();
         self.index = None;
         self.next_sending = self.next_sending.max(place.next_sending);
         self.standing = Standing { place, keys, bytes, timers: timers.len() as u64 };
@@ -240,9 +244,19 @@ impl Core {
         self.layers.iter().any(|layer| layer.withdrawn.contains(&number))
     }
 
-    /// What a call that is not on disk yet made of a value, if one did.
-    pub(super) fn overlaid(&self, key: &str) -> Option<Option<Value>> {
-        self.overlay.get(key).map(|overlaid| overlaid.value.clone())
+    /// The value of a key as of the last accepted call, if it is in memory.
+    pub(super) fn known(&self, key: &str) -> Option<Option<Value>> {
+        match self.overlay.get(key) {
+            Some(overlaid) => Some(overlaid.value.clone()),
+            None => self.recent.get(key),
+        }
+    }
+
+    /// Keeps a value in memory that the draft of that turn and epoch read from the disk. An older draft may have read an older value.
+    pub(super) fn keep(&mut self, turn: u64, epoch: Option<u64>, key: &str, value: Option<Value>) {
+        if turn == self.turn && epoch == self.epoch {
+            self.recent.put(key, value);
+        }
     }
 
     /// All keys in their order.
@@ -273,6 +287,7 @@ impl Core {
             if let Some(index) = &mut self.index {
                 note(index, &key, change.value.is_some());
             }
+            self.recent.put(&key, change.value.clone());
             self.overlay.insert(key, Overlaid { call, value: change.value });
         }
         if !timers.is_empty() {

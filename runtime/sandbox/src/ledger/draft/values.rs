@@ -24,7 +24,12 @@ impl Draft {
         check_name(KEY, key)?;
         match self.known(key) {
             Some(value) => Ok(value.map(|value| value.to_vec())),
-            None => Ok(self.read(|view, shelf| view.value(&shelf.sealer, key))?),
+            None => {
+                let value = self.read(|view, shelf| view.value(&shelf.sealer, key))?;
+                let kept = value.as_deref().map(Value::from);
+                self.shelf().core().keep(self.turn, self.epoch, key, kept);
+                Ok(value)
+            }
         }
     }
 
@@ -135,11 +140,11 @@ impl Draft {
         Ok(keys.map(str::to_owned).collect())
     }
 
-    /// The value as this call or one that is not on disk yet left it, if one did.
+    /// The value as this call sees it, if that is in memory.
     fn known(&self, key: &str) -> Option<Option<Value>> {
         match self.changes.values.get(key) {
             Some(change) => Some(change.value.clone()),
-            None => self.shelf().core().overlaid(key),
+            None => self.shelf().core().known(key),
         }
     }
 
