@@ -252,3 +252,59 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "FILE")]
     pub(crate) traffic: PathBuf,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::arguments::{Arguments, Verb};
+
+    fn parse(line: &str) -> Result<Plugin, String> {
+        match Arguments::try_parse_from(line.split(' ')).map_err(|error| error.to_string())?.verb {
+            Verb::Plugin { verb } => Ok(verb),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_plugin_is_here_unless_it_is_said_where() {
+        let Plugin::Test(test) = parse("starling plugin test --json").unwrap() else { panic!("test") };
+        assert_eq!(test.project.dir, PathBuf::from("."));
+        let Plugin::Check(check) = parse("starling plugin inspect echo.wasm").unwrap() else {
+            panic!("check")
+        };
+        assert_eq!(check.source, PathBuf::from("echo.wasm"));
+        let Plugin::New(new) = parse("starling plugin new --lang rust hello").unwrap() else { panic!("new") };
+        assert_eq!((new.lang, new.name.as_str(), new.path), (Language::Rust, "hello", None));
+    }
+
+    #[test]
+    fn grants_are_permissions() {
+        let line =
+            "starling plugin install . --grant send:reply --grant http:https://api.example.org --profile bot";
+        let Plugin::Install(install) = parse(line).unwrap() else { panic!("install") };
+        let texts: Vec<_> = install.granting.grant.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["send:reply", "http:https://api.example.org"]);
+        let Plugin::Grant(grant) = parse("starling plugin grant echo kv timers").unwrap() else {
+            panic!("grant")
+        };
+        assert_eq!(grant.permissions.len(), 2);
+
+        let refused = parse("starling plugin grant echo kvs").unwrap_err();
+        assert!(refused.contains("unknown permission \"kvs\""), "{refused}");
+        assert!(parse("starling plugin grant echo").is_err());
+        assert!(parse("starling plugin install . --grant kv --grant-all").is_err());
+        assert!(parse("starling plugin logs ../echo").is_err());
+    }
+
+    #[test]
+    fn an_event_in_quarantine_has_a_number() {
+        assert_eq!("7".parse(), Ok(Which::One(7)));
+        assert_eq!("all".parse(), Ok(Which::All));
+        assert!("each".parse::<Which>().is_err());
+        assert!(parse("starling plugin record echo").is_err());
+        assert!(parse("starling plugin record echo --to a --stop").is_err());
+        assert!(parse("starling plugin audit echo --since 1h").is_ok());
+    }
+}

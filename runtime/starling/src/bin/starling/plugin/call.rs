@@ -39,7 +39,7 @@ pub(super) async fn call(global: &Global, output: Output, options: &Call) -> Res
     };
     let step = step(&options.export, argument.as_deref())?;
     let sandbox = project::sandbox(&settings::load(global)?.value.sandbox)?;
-    let mut seated = project.seat(&sandbox)?;
+    let mut seated = project.seat(&project.load(&sandbox)?);
     let granted = match options.grant.as_slice() {
         [] => project.manifest.permissions.clone(),
         grants => grants.iter().cloned().collect::<Grants>(),

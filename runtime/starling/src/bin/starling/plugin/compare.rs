@@ -62,7 +62,7 @@ impl Judge {
             )));
         }
         let rehearsal = Rehearsal::new(&project.manifest, &project.manifest.permissions, &toml::Table::new());
-        Ok(Self { seated: project.seat(sandbox)?, rehearsal })
+        Ok(Self { seated: project.seat(&project.load(sandbox)?), rehearsal })
     }
 
     async fn judge(&mut self, item: &Item, moment: &Moment) -> Judged {

@@ -153,11 +153,23 @@ impl Scene<'_> {
             if found == built {
                 continue;
             }
-            built = found;
-            match self.rebuild(folder).await {
-                Ok(()) => self.output.say("built; the new version takes over")?,
+            self.swap(folder).await?;
+            built = Sources::of(&self.project)?;
+            if built != found {
+                // Something changed meanwhile: by the build itself, or by a person who must not wait in vain.
+                self.swap(folder).await?;
+                built = Sources::of(&self.project)?;
+            }
+        }
+    }
+
+    async fn swap(&self, folder: &PluginFolder) -> Result<(), Failure> {
+        match self.rebuild(folder).await {
+            Ok(()) => self.output.say("built; the new version takes over"),
+            Err(failure) => {
                 // A slip of the pen is no reason to take the network down: the version before goes on.
-                Err(failure) => failure.say(self.output.is_json()),
+                failure.say(self.output.is_json());
+                Ok(())
             }
         }
     }

@@ -22,13 +22,15 @@ pub(super) async fn logs(global: &Global, output: Output, options: &Logs) -> Res
     let mut signals = Signals::listen()?;
     let (entries, mut follower) = Follower::from_start(&folder.log(&name)).map_err(unreadable)?;
     print(output, &entries)?;
-    while options.follow {
+    if !options.follow {
+        return Ok(());
+    }
+    loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => print(output, &follower.poll().map_err(unreadable)?)?,
-            () = signals.next() => break,
+            () = signals.next() => return Ok(()),
         }
     }
-    Ok(())
 }
 
 /// Prints lines as they are in the log.

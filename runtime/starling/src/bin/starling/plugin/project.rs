@@ -81,10 +81,14 @@ impl Project {
         Ok(plugin)
     }
 
-    /// The compiled plugin, ready to take calls as it would be when installed.
-    pub(super) fn seat(&self, sandbox: &Sandbox) -> Result<Seated, Failure> {
-        let plugin = self.compile(sandbox, &self.read_component()?)?;
-        Ok(Seated::new(&plugin, &self.limits(), self.manifest.kept_for()))
+    /// Reads its component and compiles it.
+    pub(super) fn load(&self, sandbox: &Sandbox) -> Result<Plugin, Failure> {
+        self.compile(sandbox, &self.read_component()?)
+    }
+
+    /// The compiled plugin, ready to take its first call as it would be when installed.
+    pub(super) fn seat(&self, plugin: &Plugin) -> Seated {
+        Seated::new(plugin, &self.limits(), self.manifest.kept_for())
     }
 
     /// What it asks for, and the usual where it does not.

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 use starling_sandbox::{
-    Sandbox,
+    Plugin,
     script::{Report, Script},
 };
 
@@ -36,9 +36,10 @@ pub(super) async fn test(global: &Global, output: Output, options: &Test) -> Res
         build::build(&project).await?;
     }
     let sandbox = project::sandbox(&settings::load(global)?.value.sandbox)?;
+    let plugin = project.load(&sandbox)?;
     let mut failed = 0;
     for path in &scripts {
-        let result = perform(&project, &sandbox, path).await?;
+        let result = perform(&project, &plugin, path).await?;
         failed += usize::from(!result.is_good());
         output.fact(&result, || text(&result))?;
     }
@@ -70,8 +71,8 @@ impl Played {
 }
 
 /// Plays one script to a plugin that has not been called before.
-async fn perform(project: &Project, sandbox: &Sandbox, path: &Path) -> Result<Played, Failure> {
-    let mut seated = project.seat(sandbox)?;
+async fn perform(project: &Project, plugin: &Plugin, path: &Path) -> Result<Played, Failure> {
+    let mut seated = project.seat(plugin);
     let script = read(path)?;
     let performed = match Script::parse(&script) {
         Ok(script) => Ok(script.perform(&project.manifest, &mut seated).await),
