@@ -2,11 +2,22 @@
 
 use std::{path::PathBuf, rc::Rc, sync::Arc};
 
-use starling_contracts::inbox::{Error, ListMessages, Poll, Polled, SendText, Sent, StoredMessage};
+use starling_contracts::inbox::{
+    DiscardHeld, Error, ListHeld, ListMessages, Poll, Polled, ReleaseHeld, SendReaction, SendReply, SendText,
+    Sent, StoredMessage, Unsend,
+};
 use starling_kernel::{Actor, Context, Fault, Handler, Message as _, Spec, Task, task};
 use tracing::info;
 
-use crate::{config::Config, desk::Desk, metrics, receiving, sending, store::Store};
+use crate::{
+    config::Config,
+    desk::Desk,
+    draft::Draft,
+    holding,
+    metrics::{self, Sending},
+    receiving, sending,
+    store::Store,
+};
 
 /// Sends, polls and keeps the messages of one data folder.
 ///
@@ -26,8 +37,14 @@ pub fn spec(config: Config, data_dir: PathBuf) -> Spec<Inbox> {
         .needs("accounts")
         .needs("paths")
         .serves::<SendText>()
+        .serves::<SendReply>()
+        .serves::<SendReaction>()
+        .serves::<Unsend>()
         .serves::<Poll>()
         .serves::<ListMessages>()
+        .serves::<ListHeld>()
+        .serves::<ReleaseHeld>()
+        .serves::<DiscardHeld>()
 }
 
 impl Inbox {
@@ -47,9 +64,41 @@ impl Actor for Inbox {
 }
 
 impl Handler<SendText> for Inbox {
-    fn handle(&mut self, message: SendText, _: &Context) -> Task<Result<Sent, Error>> {
+    fn handle(&mut self, SendText { profile, to, body }: SendText, _: &Context) -> Task<Result<Sent, Error>> {
         let desk = Rc::clone(&self.desk);
-        task(async move { sending::send(&desk, message).await })
+        task(async move { sending::send(&desk, Sending::Text, profile, to, Draft::text(body)).await })
+    }
+}
+
+impl Handler<SendReply> for Inbox {
+    fn handle(
+        &mut self,
+        SendReply { profile, to, body, quoted }: SendReply,
+        _: &Context,
+    ) -> Task<Result<Sent, Error>> {
+        let desk = Rc::clone(&self.desk);
+        let draft = Draft::reply(&to, body, quoted);
+        task(async move { sending::send(&desk, Sending::Reply, profile, to, draft).await })
+    }
+}
+
+impl Handler<SendReaction> for Inbox {
+    fn handle(
+        &mut self,
+        SendReaction { profile, to, target, emoji, remove }: SendReaction,
+        _: &Context,
+    ) -> Task<Result<Sent, Error>> {
+        let desk = Rc::clone(&self.desk);
+        let draft = Draft::reaction(&to, target, &emoji, remove);
+        task(async move { sending::send(&desk, Sending::Reaction, profile, to, draft).await })
+    }
+}
+
+impl Handler<Unsend> for Inbox {
+    fn handle(&mut self, Unsend { profile, to, sent_at }: Unsend, _: &Context) -> Task<Result<Sent, Error>> {
+        let desk = Rc::clone(&self.desk);
+        let draft = Ok(Draft::unsend(sent_at));
+        task(async move { sending::send(&desk, Sending::Unsend, profile, to, draft).await })
     }
 }
 
@@ -72,5 +121,34 @@ impl Handler<ListMessages> for Inbox {
             let listing = move |store: &Store, sealer: &_| store.list(sealer, after, limit);
             desk.on_disk(ListMessages::NAME, &account, listing).await
         })
+    }
+}
+
+impl Handler<ListHeld> for Inbox {
+    fn handle(
+        &mut self,
+        ListHeld { profile, after, limit }: ListHeld,
+        _: &Context,
+    ) -> Task<Result<Vec<StoredMessage>, Error>> {
+        let desk = Rc::clone(&self.desk);
+        task(async move {
+            let account = desk.unlock(&profile).await?;
+            let listing = move |store: &Store, sealer: &_| store.list_held(sealer, after, limit);
+            desk.on_disk(ListHeld::NAME, &account, listing).await
+        })
+    }
+}
+
+impl Handler<ReleaseHeld> for Inbox {
+    fn handle(&mut self, message: ReleaseHeld, _: &Context) -> Task<Result<StoredMessage, Error>> {
+        let desk = Rc::clone(&self.desk);
+        task(async move { holding::release(&desk, message).await })
+    }
+}
+
+impl Handler<DiscardHeld> for Inbox {
+    fn handle(&mut self, message: DiscardHeld, _: &Context) -> Task<Result<(), Error>> {
+        let desk = Rc::clone(&self.desk);
+        task(async move { holding::discard(&desk, message).await })
     }
 }

@@ -22,8 +22,24 @@ pub struct Config {
     pub members_per_poll: usize,
     /// How many answers of one member a poll reads before it leaves the rest to the next one, at least 1. From the next start.
     pub pages_per_poll: usize,
+    /// What becomes of an incoming text that the filters gave no answer on. From the next start.
+    pub unreviewed: Unreviewed,
+    /// How long the filters have for their answer on one message. From the next start.
+    #[serde(with = "humantime_serde")]
+    pub review_deadline: Duration,
     /// The actor's bounds. From the next start.
     pub bounds: Bounds,
+}
+
+/// What becomes of an incoming text that the filters gave no answer on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unreviewed {
+    /// It is shown as if there were no filters.
+    #[default]
+    Show,
+    /// It is held until a person lets it pass.
+    Hold,
 }
 
 impl Config {
@@ -43,6 +59,11 @@ impl Config {
             "pages_per_poll",
             "How many answers of one member a poll reads before it leaves the rest to the next one.",
         ),
+        Note::new(
+            "unreviewed",
+            "What becomes of a text when there are filters but they give no answer: show, or hold it until a person lets it pass.",
+        ),
+        Note::new("review_deadline", "How long the filters have for their answer on one message."),
     ];
 
     /// Checks what the types alone cannot.
@@ -64,8 +85,12 @@ impl Config {
         if self.pages_per_poll == 0 {
             return Err("inbox.pages_per_poll is 0, expected at least 1".to_owned());
         }
-        if self.request_deadline.is_zero() {
-            return Err("inbox.request_deadline is 0, expected a duration such as \"20s\"".to_owned());
+        for (key, value) in
+            [("request_deadline", self.request_deadline), ("review_deadline", self.review_deadline)]
+        {
+            if value.is_zero() {
+                return Err(format!("inbox.{key} is 0, expected a duration such as \"20s\""));
+            }
         }
         Ok(())
     }
@@ -81,6 +106,8 @@ impl Default for Config {
             retry_pause: Duration::from_secs(1),
             members_per_poll: 2,
             pages_per_poll: 32,
+            unreviewed: Unreviewed::Show,
+            review_deadline: Duration::from_secs(10),
             bounds,
         }
     }
@@ -107,5 +134,9 @@ mod tests {
         assert!(refused(Config { send_attempts: 0, ..Config::default() }).contains("inbox.send_attempts"));
         assert!(refused(Config { members_per_poll: 11, ..Config::default() }).contains("members_per_poll"));
         assert!(refused(Config { pages_per_poll: 0, ..Config::default() }).contains("pages_per_poll"));
+        let review_deadline = Duration::ZERO;
+        assert!(
+            refused(Config { review_deadline, ..Config::default() }).contains("inbox.review_deadline is 0")
+        );
     }
 }

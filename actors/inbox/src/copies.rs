@@ -52,8 +52,11 @@ async fn try_store_copies(desk: &Desk, account: &Unlocked) -> Result<(), Error> 
             }
             Err(error) => return Err(error),
         }
-        desk.on_disk(SendText::NAME, account, move |store, sealer| store.remove_copy(sealer, position))
-            .await?;
+        let entropy = desk.ctx.entropy().clone();
+        desk.on_disk(SendText::NAME, account, move |store, sealer| {
+            store.remove_copy(sealer, position, &copy, entropy.as_ref())
+        })
+        .await?;
         left -= 1;
         metrics::copy_stored();
         metrics::copies_waiting(left);

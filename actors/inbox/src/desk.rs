@@ -81,12 +81,15 @@ impl Desk {
 /// What has to happen one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Line {
-    /// Texts to one recipient, which keep their order (messages §15).
+    /// Messages to one recipient, which keep their order (messages §15).
     Send(Profile, AccountId),
     /// Polls of one account: a second one would only read the same again.
     Poll(Profile),
-    /// The waiting copies of one account.
+    /// What the own swarm of one account still has to be given, or to delete.
     Copies(Profile),
+    /// Filing what one account was answered: what one member brought is known when another brings it, and no filter is asked
+    /// twice.
+    File(Profile),
 }
 
 /// The lines in which somebody stands.

@@ -1,6 +1,6 @@
 //! The rules by which a stored item becomes a message of the inbox, or does not (messages §8, §9, §18).
 
-use starling_contracts::inbox::{MessageKind, StoredMessage};
+use starling_contracts::inbox::{Detail, MessageKind, MessageRef, ReviewMark, StoredMessage};
 use starling_protocol::{
     account::{AccountId, AccountKeys},
     content::{self, Kind},
@@ -8,6 +8,8 @@ use starling_protocol::{
     session_protocol,
     storage::{MessageHash, Namespace, message_hash},
 };
+
+use crate::detail;
 
 /// What a swarm holds for the account, as a member answered it.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(crate) struct Item {
 pub(crate) enum Verdict {
     /// It becomes a message.
     Keep(Box<Kept>),
+    /// It is kept aside until a person lets it pass.
+    Hold(Box<Kept>),
     /// It does not; its hash is remembered.
     Drop(Reason),
 }
@@ -40,8 +44,20 @@ pub(crate) struct Kept {
     /// Unix milliseconds.
     pub(crate) sent_at: u64,
     pub(crate) kind: MessageKind,
+    /// The particulars of a control message.
+    pub(crate) detail: Option<Detail>,
+    pub(crate) attachments: u32,
+    /// What a filter had to say of it.
+    pub(crate) review: Option<ReviewMark>,
     /// The encoded content, so that nothing is lost that is not shown yet; the stored bytes of an unsupported version.
     pub(crate) content: Vec<u8>,
+}
+
+impl Kept {
+    /// What names it in its conversation. What cannot be read yet has no such name.
+    pub(crate) fn name(&self) -> MessageRef {
+        MessageRef { conversation: self.conversation, author: self.from, sent_at: self.sent_at }
+    }
 }
 
 /// Why an item is not kept.
@@ -60,11 +76,20 @@ pub(crate) enum Reason {
     Unreadable,
     /// It is well-formed, but against the rules of messages §8 and §9.
     Rules,
+    /// A filter rejected it.
+    Rejected,
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Malformed, Self::WrongHash, Self::Unopened, Self::Signature, Self::Unreadable, Self::Rules];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Malformed,
+        Self::WrongHash,
+        Self::Unopened,
+        Self::Signature,
+        Self::Unreadable,
+        Self::Rules,
+        Self::Rejected,
+    ];
 
     /// Its name in metrics.
     pub(crate) const fn name(self) -> &'static str {
@@ -75,6 +100,7 @@ impl Reason {
             Self::Signature => "signature",
             Self::Unreadable => "unreadable",
             Self::Rules => "rules",
+            Self::Rejected => "rejected",
         }
     }
 }
@@ -114,8 +140,16 @@ fn of_incoming(incoming: &Incoming) -> Verdict {
         body,
         sent_at: incoming.sent_at,
         kind,
+        detail: detail::of(incoming),
+        attachments: attachments(incoming),
+        review: None,
         content: content::encode(&incoming.content),
     }))
+}
+
+fn attachments(incoming: &Incoming) -> u32 {
+    let data = incoming.content.data_message.as_ref();
+    data.map_or(0, |data| u32::try_from(data.attachments.len()).unwrap_or(u32::MAX))
 }
 
 /// Stands for a message that a later version of the program will read.
@@ -127,6 +161,9 @@ fn placeholder(item: &Item, raw: Vec<u8>) -> Kept {
         body: String::new(),
         sent_at: item.stored_at,
         kind: MessageKind::Unsupported,
+        detail: None,
+        attachments: 0,
+        review: None,
         content: raw,
     }
 }

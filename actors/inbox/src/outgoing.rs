@@ -1,14 +1,11 @@
-//! What leaves for a swarm: the content of a text, its copy to oneself, and the `store` request around them.
+//! What leaves for a swarm: a message, its copy to oneself, and the `store` request around them.
 
 use bytes::Bytes;
 use serde_json::Value as Json;
-use starling_contracts::{
-    accounts::AccountSecrets,
-    inbox::{Error, MessageKind},
-};
+use starling_contracts::{accounts::AccountSecrets, inbox::Error};
 use starling_protocol::{
     account::{AccountId, NotATarget},
-    content::{self, Content, Profile, Text, TextError, sync_copy},
+    content::{self, Content},
     crypto::ed25519,
     message::{self, EncodeError, Outgoing, Version},
     storage::{
@@ -18,7 +15,7 @@ use starling_protocol::{
     },
 };
 
-use crate::{filing::Kept, polling};
+use crate::{draft::Draft, filing::Kept, polling};
 
 /// A message made ready: everything that has to be stored, and what is kept of it here.
 pub(crate) struct Prepared {
@@ -41,19 +38,19 @@ pub(crate) struct Packet {
     pub(crate) data: Vec<u8>,
 }
 
-/// Builds and seals a text of `secrets`' account for `to`, once for the recipient and once for oneself (messages §2.7, §9).
+/// Builds and seals a message of `secrets`' account for `to`, once for the recipient and once for oneself (messages §2.7, §9).
 ///
 /// `sent_at` is in milliseconds of network time. It blocks for a few signatures and key agreements.
 pub(crate) fn prepare(
     secrets: &AccountSecrets,
     to: &AccountId,
-    body: &str,
+    draft: &Draft,
     sent_at: u64,
     random: message::Random<'_>,
 ) -> Result<Prepared, Error> {
     let own = secrets.keys.id();
-    let content = text_content(secrets, body, sent_at)?;
-    let copy = sync_copy(&content, to).expect("a text is a data message");
+    let content = draft.content(secrets, sent_at)?;
+    let copy = draft.copy(secrets, to, sent_at)?;
     let peer = match *to == own {
         true => None,
         false => Some(seal(secrets, to, &content, sent_at, random)?),
@@ -61,9 +58,12 @@ pub(crate) fn prepare(
     let kept = Kept {
         from: own,
         conversation: *to,
-        body: body.to_owned(),
+        body: draft.body().to_owned(),
         sent_at,
-        kind: MessageKind::Text,
+        kind: draft.kind(),
+        detail: draft.detail(&own, to),
+        attachments: 0,
+        review: None,
         content: content::encode(&copy),
     };
     Ok(Prepared { peer, copy: seal(secrets, &own, &copy, sent_at, random)?, kept })
@@ -75,31 +75,6 @@ pub(crate) fn check_recipient(to: &AccountId) -> Result<(), Error> {
         true => Ok(()),
         false => Err(Error::BadRecipient(NotATarget { prefix: to.prefix() }.to_string())),
     }
-}
-
-/// Is there a text, and is it short enough to be shown?
-pub(crate) fn check_text(body: &str) -> Result<(), Error> {
-    text(body, 0).map(|_| ())
-}
-
-fn text(body: &str, sent_at: u64) -> Result<Text, Error> {
-    Text::new(body, sent_at).map_err(|error| match error {
-        TextError::TooLong { got, limit } => Error::TooManyCharacters { got, limit },
-        _ => Error::Empty,
-    })
-}
-
-fn text_content(secrets: &AccountSecrets, body: &str, sent_at: u64) -> Result<Content, Error> {
-    let text = text(body, sent_at)?;
-    if secrets.account.name.is_empty() {
-        return Ok(text.into_content());
-    }
-    let profile = Profile {
-        name: secrets.account.name.clone(),
-        picture: None,
-        updated_at_seconds: secrets.name_updated_at,
-    };
-    Ok(text.with_profile(profile).into_content())
 }
 
 fn seal(
@@ -212,7 +187,9 @@ mod tests {
 
     #[test]
     fn the_longest_text_fits_whatever_its_characters() {
-        let prepared = prepare(&secrets(), &secrets().keys.id(), &"𝄞".repeat(2000), 1, &mut fill);
+        let draft = Draft::text("𝄞".repeat(2000)).unwrap();
+
+        let prepared = prepare(&secrets(), &secrets().keys.id(), &draft, 1, &mut fill);
 
         assert!(prepared.is_ok_and(|prepared| prepared.peer.is_none()));
     }

@@ -15,6 +15,8 @@ use tracing::debug;
 use crate::{
     delivery::{Earlier, Stored},
     desk::{Desk, Line, Unlocked},
+    draft::Draft,
+    filing::Kept,
     store::{AHEAD_MS, DAY_MS, Pending},
 };
 
@@ -50,18 +52,19 @@ pub(crate) async fn take_up(desk: &Desk, profile: &Profile, account: &Unlocked) 
     }
 }
 
-/// Before a text is sent: offers again what is pending for its recipient, except the message of that very text, which is
+/// Before a message is sent: offers again what is pending for its recipient, except the one that says the very same, which is
 /// handed back. The caller has the recipient's turn.
 pub(crate) async fn take_up_before(
     desk: &Desk,
     account: &Unlocked,
     to: AccountId,
-    body: &str,
+    draft: &Draft,
 ) -> Result<Option<Pending>, Error> {
     let mut repeated = None;
     let mut is_stuck = false;
     for message in left_for(desk, account, to).await? {
-        if repeated.is_none() && message.kept.body == body {
+        let Kept { sent_at, content, .. } = &message.kept;
+        if repeated.is_none() && draft.is_said_by(&account.secrets, &to, *sent_at, content) {
             repeated = Some(message);
         } else if !is_stuck {
             match offer_again(desk, account, message, ONE_ATTEMPT).await {

@@ -166,8 +166,13 @@ fn item(entry: &Json) -> Option<Item> {
         hash: entry.get("hash")?.as_str()?.parse().ok()?,
         stored_at: entry.get("timestamp")?.as_u64()?,
         expires_at: entry.get("expiration").and_then(Json::as_u64).unwrap_or_default(),
-        data: BASE64.decode(entry.get("data")?.as_str()?).ok()?,
+        data: base64(entry.get("data")?.as_str()?)?,
     })
+}
+
+/// The bytes of a text in base64.
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text).ok()
 }
 
 /// Booleans that passed through a peer arrive as numbers (storage-rpc §1.4).

@@ -12,13 +12,14 @@ use starling_protocol::crypto::ed25519;
 use tracing::debug;
 
 use crate::{
-    copies,
+    copies, deletions,
     delivery::{CLOCK, WRONG_SWARM},
     desk::{Desk, Line, Unlocked},
     filing::{self, Item, Reason, Verdict},
     metrics::{self, PollOutcome},
     pending,
     polling::{self, Form, Page, Part, Wanted},
+    reviewing,
     store::{Batch, Cursor},
 };
 
@@ -29,7 +30,8 @@ const ITEMS_PER_JOB: usize = 32;
 /// status and mends what is wrong, and once with what it has mended.
 const REPEATS: usize = 2;
 
-/// Polls an account: first what is pending is offered again and the copies that wait are stored, then some members of its swarm are read.
+/// Polls an account: first what is pending is offered again and the copies that wait are stored, then some members of its swarm
+/// are read, and at last what was taken back is deleted there.
 pub(crate) async fn poll(desk: &Desk, Poll { profile }: Poll) -> Result<Polled, Error> {
     let turn = desk.turn(Line::Poll(profile.clone())).await;
     let account = desk.unlock(&profile).await?;
@@ -38,6 +40,7 @@ pub(crate) async fn poll(desk: &Desk, Poll { profile }: Poll) -> Result<Polled, 
     let members = members_to_read(desk, &account).await?;
     let read =
         join_all(members.into_iter().map(|member| read_member(desk, &profile, &account, member))).await;
+    deletions::delete_in_swarm(desk, &profile, &account).await;
     drop(turn);
     let mut total = Polled::default();
     let mut first_error = None;
@@ -49,6 +52,7 @@ pub(crate) async fn poll(desk: &Desk, Poll { profile }: Poll) -> Result<Polled, 
                 total.new += polled.new;
                 total.known += polled.known;
                 total.dropped += polled.dropped;
+                total.held += polled.held;
             }
             Err(error) => {
                 debug!(kind = ?error.kind(), "a member of the swarm could not be read");
@@ -136,6 +140,7 @@ async fn read_member(
             total.new += filed.new;
             total.known += filed.known;
             total.dropped += filed.dropped;
+            total.held += filed.held;
         }
         more |= !is_own_place;
         asked = Some(reply.node);
@@ -163,7 +168,7 @@ async fn places(
     .await
 }
 
-/// Opens what is new on a page, commits it together with the place in the member's order, and tells of it.
+/// Opens what is new on a page, has it judged, commits it together with the place in the member's order, and tells of it.
 async fn file(
     desk: &Desk,
     profile: &Profile,
@@ -175,6 +180,7 @@ async fn file(
     let Page { namespace, items, malformed, .. } = page;
     let own = account.secrets.keys.id();
     let total = items.len();
+    let turn = desk.turn(Line::File(profile.clone())).await;
     let (unseen, genuine) = desk
         .on_disk(Poll::NAME, account, move |store, sealer| {
             let genuine: Vec<Item> =
@@ -185,11 +191,13 @@ async fn file(
         .await?;
     let known = genuine - unseen.len();
     let judged = judge_all(desk, account, unseen).await?;
+    let judged = reviewing::review(desk, profile, account, judged).await?;
     let batch = Batch { judged, cursor, node, received_at: desk.ctx.clock().now_ms() };
     let entropy = Arc::clone(desk.ctx.entropy());
     let filed = desk
         .on_disk(Poll::NAME, account, move |store, sealer| store.file(sealer, batch, entropy.as_ref()))
         .await?;
+    drop(turn);
     let wrong = total - genuine;
     metrics::dropped(Reason::Malformed, malformed);
     metrics::dropped(Reason::WrongHash, wrong);
@@ -200,8 +208,9 @@ async fn file(
         new: filed.new.len(),
         known: known + filed.known,
         dropped: malformed + wrong + filed.dropped.values().sum::<usize>(),
-        held: 0,
+        held: filed.held,
     };
+    metrics::taken_back(filed.taken_back);
     metrics::received(polled.new);
     metrics::known(polled.known);
     let publisher = desk.ctx.publisher::<MessageReceived>();

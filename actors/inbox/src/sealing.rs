@@ -2,7 +2,10 @@
 
 use starling_contracts::accounts::AccountSecrets;
 use starling_kernel::Entropy;
-use starling_protocol::crypto::{aead, hash};
+use starling_protocol::{
+    account::AccountId,
+    crypto::{aead, hash},
+};
 use zeroize::Zeroizing;
 
 // Personal parameters of BLAKE2b: each use of the account's key has its own.
@@ -27,6 +30,8 @@ pub(crate) enum Index {
     Identity,
     /// A node and a namespace.
     Cursor,
+    /// An account that was written to.
+    Written,
     /// A single value of the account.
     State,
 }
@@ -37,6 +42,7 @@ impl Index {
             Self::Hash => b"hash",
             Self::Identity => b"identity",
             Self::Cursor => b"cursor",
+            Self::Written => b"written",
             Self::State => b"state",
         }
     }
@@ -47,6 +53,7 @@ pub(crate) struct Sealer {
     rows: Zeroizing<[u8; 32]>,
     index: Zeroizing<[u8; 32]>,
     owner: [u8; OWNER_LEN],
+    account: AccountId,
 }
 
 impl Sealer {
@@ -57,7 +64,13 @@ impl Sealer {
             rows: Zeroizing::new(derive(ROWS)),
             index: Zeroizing::new(derive(INDEX)),
             owner: hash::blake2b_personal(Some(&*secrets.at_rest), OWNER, &[id.as_bytes()]),
+            account: id,
         }
+    }
+
+    /// Whose rows they are.
+    pub(crate) fn account(&self) -> AccountId {
+        self.account
     }
 
     /// The front of every key of the account.

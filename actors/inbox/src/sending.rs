@@ -1,41 +1,48 @@
-//! One text, from the person to two swarms and the own inbox.
+//! One message, from the person to two swarms and the own inbox.
 
 use std::sync::Arc;
 
 use starling_contracts::{
     accounts::Profile,
-    inbox::{Error, SendText, Sent},
+    inbox::{Detail, Error, SendText, Sent},
 };
 use starling_kernel::Message as _;
 use starling_protocol::account::AccountId;
 
 use crate::{
-    copies,
+    copies, deletions,
     delivery::{Earlier, Stored},
     desk::{Desk, Line, Unlocked},
-    metrics,
+    draft::Draft,
+    metrics::{self, Sending},
     outgoing::{self, Prepared},
     pending,
     store::Pending,
 };
 
-/// Sends a text: prepares it, keeps it as pending, stores it in the recipient's swarm, commits it here as sent together with
+/// Sends a message: prepares it, keeps it as pending, stores it in the recipient's swarm, commits it here as sent together with
 /// the copy for one's other devices, and stores that copy, or leaves it waiting.
-pub(crate) async fn send(desk: &Desk, message: SendText) -> Result<Sent, Error> {
-    let SendText { profile, to, body } = message;
+pub(crate) async fn send(
+    desk: &Desk,
+    sending: Sending,
+    profile: Profile,
+    to: AccountId,
+    draft: Result<Draft, Error>,
+) -> Result<Sent, Error> {
     let turn = desk.turn(Line::Send(profile.clone(), to)).await;
     let outcome = async {
         outgoing::check_recipient(&to)?;
         // Nobody has to be asked for the time to know that a text cannot be sent.
-        outgoing::check_text(&body)?;
+        let draft = draft?;
         let account = desk.unlock(&profile).await?;
-        send_in_turn(desk, &profile, &account, to, body).await
+        draft.check_authors(&account.secrets.keys.id(), &to)?;
+        send_in_turn(desk, &profile, &account, to, Arc::new(draft)).await
     };
     let sent = outcome.await;
     drop(turn);
     match &sent {
-        Ok(_) => metrics::sent(),
-        Err(_) => metrics::send_failed(),
+        Ok(_) => metrics::sent(sending),
+        Err(_) => metrics::send_failed(sending),
     }
     sent
 }
@@ -45,19 +52,28 @@ async fn send_in_turn(
     profile: &Profile,
     account: &Unlocked,
     to: AccountId,
-    body: String,
+    draft: Arc<Draft>,
 ) -> Result<Sent, Error> {
-    // A text whose fate was left open, and that is sent again, is the same message.
-    let (message, stored) = match pending::take_up_before(desk, account, to, &body).await? {
+    // What was left open, and is sent again, is the same message.
+    let (message, stored) = match pending::take_up_before(desk, account, to, &draft).await? {
         Some(repeated) => pending::offer_again(desk, account, repeated, desk.config.send_attempts).await?,
-        None => offer(desk, account, to, body).await?,
+        None => {
+            if let Some(Detail::Deletion { target }) = draft.detail(&account.secrets.keys.id(), &to) {
+                deletions::check_target(desk, account, target).await?;
+            }
+            offer(desk, account, to, draft).await?
+        }
     };
     let hash = message.packet().hash;
     let timestamp = message.kept.sent_at;
     let copy_hash = message.copy_hash();
     // A note to oneself is its own copy, and that is stored by now.
     let is_note = message.peer.is_none();
+    let takes_back = matches!(message.kept.detail, Some(Detail::Deletion { .. }));
     pending::commit(desk, account, message).await?;
+    if takes_back {
+        deletions::delete_in_swarm(desk, profile, account).await;
+    }
     let synced = is_note || {
         copies::store_copies(desk, profile, account).await;
         !copies::is_waiting(desk, account, copy_hash).await
@@ -66,19 +82,18 @@ async fn send_in_turn(
     Ok(Sent { hash, timestamp, stored_by: stored.by, path: stored.path, swarm, synced })
 }
 
-/// Seals the text, puts it down as pending, and stores it in the swarm where its reader looks. When the swarm finds the time
-/// wrong, and no member can have taken the message, the text gets another time, once.
+/// Seals the message, puts it down as pending, and stores it in the swarm where its reader looks. When the swarm finds the time
+/// wrong, and no member can have taken the message, it gets another time, once.
 async fn offer(
     desk: &Desk,
     account: &Unlocked,
     to: AccountId,
-    body: String,
+    draft: Arc<Draft>,
 ) -> Result<(Pending, Stored), Error> {
-    let body: Arc<str> = body.into();
     let mut restamped = false;
     loop {
         let (before, sent_at) = stamp(desk, account).await?;
-        let message = match put_down(desk, account, to, Arc::clone(&body), sent_at).await {
+        let message = match put_down(desk, account, to, Arc::clone(&draft), sent_at).await {
             Ok(message) => message,
             Err(error) => {
                 pending::discard(desk, account, sent_at, Some(before)).await?;
@@ -113,17 +128,17 @@ async fn stamp(desk: &Desk, account: &Unlocked) -> Result<(u64, u64), Error> {
     .await
 }
 
-/// Seals the text, and keeps it as pending: what a swarm may have, this disk has too.
+/// Seals the message, and keeps it as pending: what a swarm may have, this disk has too.
 async fn put_down(
     desk: &Desk,
     account: &Unlocked,
     to: AccountId,
-    body: Arc<str>,
+    draft: Arc<Draft>,
     sent_at: u64,
 ) -> Result<Pending, Error> {
     let secrets = Arc::clone(&account.secrets);
     let entropy = Arc::clone(desk.ctx.entropy());
-    let job = move || outgoing::prepare(&secrets, &to, &body, sent_at, &mut |bytes| entropy.fill(bytes));
+    let job = move || outgoing::prepare(&secrets, &to, &draft, sent_at, &mut |bytes| entropy.fill(bytes));
     let Prepared { peer, copy, kept } = desk.work(SendText::NAME, job).await??;
     let message = Pending { kept, peer: peer.map(|peer| peer.data), copy: copy.data, rounds: 0 };
     pending::put(desk, account, message.clone()).await?;

@@ -1,12 +1,17 @@
 //! The tables of `inbox.redb`, and the transactions on them. All of it blocks, so it is called on the pool.
 
+mod deletions;
+mod file;
+mod filing;
+mod held;
 mod pending;
 mod rows;
 mod tables;
+mod written;
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
-use redb::{Database, ReadableDatabase as _, ReadableTable as _};
+use redb::{Database, ReadableDatabase as _, TableDefinition};
 use starling_contracts::inbox::{Error, StoredMessage};
 use starling_kernel::Entropy;
 use starling_protocol::{
@@ -14,17 +19,20 @@ use starling_protocol::{
     storage::{MessageHash, Namespace},
 };
 
+pub(crate) use self::deletions::Deletion;
+pub(crate) use self::filing::{Batch, Standing};
 pub(crate) use self::pending::{AHEAD_MS, Pending};
 use self::{
-    rows::{Row, identity_key},
+    filing::Place,
+    rows::Row,
     tables::{
-        COPIES, CURSORS, MESSAGES, NUMBERED_LEN, SEEN, STATE, Tables, broken, numbered, numbered_range,
+        COPIES, CURSORS, HELD, MESSAGES, NUMBERED_LEN, Numbered, SEEN, STATE, Tables, broken, numbered_range,
         unreadable,
     },
 };
 use crate::{
     error::OpenError,
-    filing::{Item, Kept, Reason, Verdict},
+    filing::Item,
     sealing::{Index, Sealer},
 };
 
@@ -57,84 +65,30 @@ pub(crate) struct Cursor {
     pub(crate) hash: MessageHash,
 }
 
-/// What one answer brought: committed as a whole, or not at all.
-pub(crate) struct Batch {
-    pub(crate) judged: Vec<(Item, Verdict)>,
-    /// Where to go on reading; absent when the answer must not move the place.
-    pub(crate) cursor: Option<Cursor>,
-    /// Who answered.
-    pub(crate) node: ed25519::PublicKey,
-    /// Unix milliseconds.
-    pub(crate) received_at: u64,
-}
-
-/// What came of a [`Batch`].
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Filed {
-    /// Kept, with their numbers, in the order of their times.
-    pub(crate) new: Vec<StoredMessage>,
-    /// Known by hash, or by conversation, author and time.
-    pub(crate) known: usize,
-    /// Not kept, by reason.
-    pub(crate) dropped: BTreeMap<Reason, usize>,
-}
-
 impl Store {
     /// Opens the messages in `folder`, which is made when it is not there, and takes the file for this process alone.
     pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
-        Ok(Self { database: tables::open(folder)? })
+        Ok(Self { database: file::open(folder)? })
     }
 
-    /// Files what a member answered. When this returns, messages, what is known of them and the place are on disk together.
-    pub(crate) fn file(&self, sealer: &Sealer, batch: Batch, entropy: &dyn Entropy) -> Result<Filed, Error> {
-        let Batch { mut judged, cursor, node, received_at } = batch;
-        // The oldest first; dropped items have no time and no number, so their order means nothing.
-        judged.sort_by_key(|(item, verdict)| match verdict {
-            Verdict::Keep(kept) => kept.sent_at,
-            Verdict::Drop(_) => item.stored_at,
-        });
+    /// Takes a copy that was stored out of the waiting ones, if it is among them still.
+    pub(crate) fn remove_copy(
+        &self,
+        sealer: &Sealer,
+        position: u64,
+        copy: &WaitingCopy,
+        entropy: &dyn Entropy,
+    ) -> Result<(), Error> {
         self.write(|transaction| {
             let mut tables = Tables::open(transaction, sealer, entropy)?;
-            tables.forget_hashes(received_at)?;
-            let mut filed = Filed::default();
-            for (item, verdict) in judged {
-                if tables.knows_hash(&item.hash)? {
-                    filed.known += 1;
-                    continue;
-                }
-                let expires_at = item.expires_at;
-                let remember =
-                    expires_at.clamp(received_at + REMEMBER_AT_LEAST_MS, received_at + REMEMBER_AT_MOST_MS);
-                tables.remember_hash(&item.hash, remember)?;
-                match verdict {
-                    Verdict::Drop(reason) => *filed.dropped.entry(reason).or_default() += 1,
-                    Verdict::Keep(kept) => match tables.add(&kept, item.hash, received_at)? {
-                        Some(message) => filed.new.push(message),
-                        None => filed.known += 1,
-                    },
-                }
+            match tables.is_copy_at(position, copy)? {
+                true => tables.remove_copy(position),
+                false => Ok(()),
             }
-            if let Some(cursor) = cursor {
-                tables.move_cursor(&cursor)?;
-                tables.set_state("last_node", node.as_bytes())?;
-            }
-            Ok(filed)
         })
     }
 
-    /// Takes a copy that was stored out of the waiting ones.
-    pub(crate) fn remove_copy(&self, sealer: &Sealer, position: u64) -> Result<(), Error> {
-        self.write(|transaction| {
-            transaction
-                .open_table(COPIES)
-                .map_err(broken)?
-                .remove(&numbered(sealer, position))
-                .map_err(broken)?;
-            Ok(())
-        })
-    }
-
-    /// Puts a copy that was not taken behind the others.
+    /// Puts a copy that was not taken behind the others. One whose message was taken back meanwhile stays away.
     pub(crate) fn put_copy_last(
         &self,
         sealer: &Sealer,
@@ -144,6 +98,9 @@ impl Store {
     ) -> Result<(), Error> {
         self.write(|transaction| {
             let mut tables = Tables::open(transaction, sealer, entropy)?;
+            if !tables.is_copy_at(position, copy)? {
+                return Ok(());
+            }
             // Added first, so that its new position is a later one even when it is the last itself.
             tables.add_copy(copy)?;
             tables.remove_copy(position)
@@ -215,14 +172,35 @@ impl Store {
         after: u64,
         limit: usize,
     ) -> Result<Vec<StoredMessage>, Error> {
+        self.list_of(MESSAGES, "inbox/messages/1", sealer, after, limit)
+    }
+
+    /// As [`Store::list`], of what is held.
+    pub(crate) fn list_held(
+        &self,
+        sealer: &Sealer,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredMessage>, Error> {
+        self.list_of(HELD, "inbox/held/1", sealer, after, limit)
+    }
+
+    fn list_of(
+        &self,
+        table: TableDefinition<Numbered, &[u8]>,
+        name: &str,
+        sealer: &Sealer,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredMessage>, Error> {
         let Some(next) = after.checked_add(1) else { return Ok(Vec::new()) };
         let transaction = self.database.begin_read().map_err(broken)?;
-        let messages = transaction.open_table(MESSAGES).map_err(broken)?;
+        let messages = transaction.open_table(table).map_err(broken)?;
         let (first, last) = numbered_range(sealer, next);
         let mut found = Vec::new();
         for entry in messages.range::<&[u8; NUMBERED_LEN]>(&first..=&last).map_err(broken)?.take(limit) {
             let (key, sealed) = entry.map_err(broken)?;
-            let row = sealer.open("inbox/messages/1", key.value(), sealed.value()).ok_or_else(unreadable)?;
+            let row = sealer.open(name, key.value(), sealed.value()).ok_or_else(unreadable)?;
             found.push(Row::decode(&row).ok_or_else(unreadable)?.message);
         }
         Ok(found)
@@ -234,40 +212,6 @@ impl Store {
         let outcome = steps(&transaction)?;
         transaction.commit().map_err(broken)?;
         Ok(outcome)
-    }
-}
-
-impl Tables<'_> {
-    /// Keeps a message; `None` when one of the same author and time is in its conversation already.
-    fn add(
-        &mut self,
-        kept: &Kept,
-        hash: MessageHash,
-        received_at: u64,
-    ) -> Result<Option<StoredMessage>, Error> {
-        let identity = identity_key(self.sealer, kept, &hash);
-        if self.identities.get(&identity).map_err(broken)?.is_some() {
-            return Ok(None);
-        }
-        let id = self.next_message()?;
-        let message = StoredMessage {
-            id,
-            hash,
-            from: kept.from,
-            conversation: kept.conversation,
-            body: kept.body.clone(),
-            sent_at: kept.sent_at,
-            received_at,
-            kind: kept.kind,
-            detail: None,
-            is_request: false,
-            attachments: 0,
-            review: None,
-        };
-        let row = Row { message: message.clone(), content: kept.content.clone() };
-        self.put_message(id, &row)?;
-        self.identities.insert(&identity, id).map_err(broken)?;
-        Ok(Some(message))
     }
 }
 

@@ -1,11 +1,14 @@
-//! `Content`, what one message says: its schema, its bounds, and how a text message is made (messages §2).
+//! `Content`, what one message says: its schema, its bounds, and how texts, reactions and unsend requests are made
+//! (messages §2).
 //!
 //! The schema is in `proto/`; [`proto`] is generated from it. [`decode`] is the way in for bytes that somebody else
 //! wrote: it also refuses messages that lack a required field, which the generated code alone would fill with zeros.
 
+mod emoji;
 mod error;
 mod expiration;
 mod kind;
+mod pointing;
 pub(crate) mod required;
 mod text;
 
@@ -18,9 +21,11 @@ use std::fmt;
 
 use prost::Message as _;
 
-pub use self::error::{Error, KindError, TextError};
+pub use self::emoji::Emoji;
+pub use self::error::{Error, KindError, NotAnEmoji, TextError};
 pub use self::expiration::Expiration;
 pub use self::kind::{Kind, MAX_ATTACHMENTS};
+pub use self::pointing::{Target, reaction, unsend};
 pub use self::proto::{Content, DataMessage};
 pub use self::text::{
     MAX_BODY_CHARS, MAX_INCOMING_BODY_CHARS, Profile, TIMER_UPDATE_FLAG, Text, sync_copy, timer_update,

@@ -1,7 +1,7 @@
 //! Messages on their way: on disk before a swarm is offered them, and gone once it is known what became of them.
 
 use redb::{ReadableDatabase as _, ReadableTable as _};
-use starling_contracts::inbox::Error;
+use starling_contracts::inbox::{Detail, Error, MessageRef};
 use starling_kernel::Entropy;
 use starling_protocol::{
     account::AccountId,
@@ -9,9 +9,9 @@ use starling_protocol::{
 };
 
 use super::{
-    REMEMBER_AT_MOST_MS, Store, WaitingCopy,
+    Place, REMEMBER_AT_MOST_MS, Store, WaitingCopy,
     rows::{self, Row},
-    tables::{NUMBERED_LEN, PENDING, Tables, broken, numbered, numbered_range, unreadable},
+    tables::{NUMBERED_LEN, PENDING, Tables, broken, little_endian, numbered, numbered_range, unreadable},
 };
 use crate::{filing::Kept, outgoing::Packet, sealing::Sealer};
 
@@ -99,7 +99,7 @@ impl Store {
     }
 
     /// A swarm has it: keeps the message under the hash of its copy, and the copy until it is stored too, unless it is a note
-    /// to oneself, which is its own copy.
+    /// to oneself, which is its own copy. What it takes back is removed.
     pub(crate) fn commit_pending(
         &self,
         sealer: &Sealer,
@@ -110,10 +110,16 @@ impl Store {
         let hash = message.copy_hash();
         self.write(|transaction| {
             let mut tables = Tables::open(transaction, sealer, entropy)?;
+            tables.learn_written()?;
             tables.remove_pending(message.kept.sent_at)?;
             // The copy comes back with the next poll, and may be stored anew until it does.
             tables.remember_hash(&hash, received_at + REMEMBER_AT_MOST_MS)?;
-            tables.add(&message.kept, hash, received_at)?;
+            if let Some(Detail::Deletion { target }) = &message.kept.detail {
+                tables.remove_pending_named(target)?;
+                tables.take_back(target, received_at)?;
+            }
+            tables.add(&message.kept, hash, received_at, Place::Inbox)?;
+            tables.mark_written(&message.kept.conversation)?;
             if message.peer.is_some() {
                 tables.add_copy(&WaitingCopy { hash, data: message.copy.clone() })?;
             }
@@ -145,10 +151,23 @@ impl Store {
 
 impl Tables<'_> {
     fn last_time(&self) -> Result<u64, Error> {
-        let last = self.state("last_time")?;
-        last.map_or(Ok(0), |bytes| {
-            bytes.as_slice().try_into().map(u64::from_le_bytes).map_err(|_| unreadable())
-        })
+        self.state("last_time")?.map_or(Ok(0), |bytes| little_endian(&bytes))
+    }
+
+    /// The message of that name, if it is pending.
+    pub(super) fn pending_named(&self, name: &MessageRef) -> Result<Option<Pending>, Error> {
+        let key = numbered(self.sealer, name.sent_at);
+        let Some(sealed) = self.pending.get(&key).map_err(broken)? else { return Ok(None) };
+        let row = self.sealer.open("inbox/pending/1", &key, sealed.value()).ok_or_else(unreadable)?;
+        let pending = rows::decode_pending(&row).ok_or_else(unreadable)?;
+        Ok(Some(pending).filter(|pending| pending.kept.name() == *name))
+    }
+
+    fn remove_pending_named(&mut self, name: &MessageRef) -> Result<(), Error> {
+        match self.pending_named(name)? {
+            Some(pending) => self.remove_pending(pending.kept.sent_at),
+            None => Ok(()),
+        }
     }
 
     /// The last time not after `latest` that a message of `own` bears, sent or pending.

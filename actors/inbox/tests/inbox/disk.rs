@@ -88,13 +88,13 @@ async fn a_file_in_use_and_a_file_of_a_later_version_are_refused() {
         let meta: redb::TableDefinition<&str, &[u8]> = redb::TableDefinition::new("inbox/meta");
         let database = redb::Database::create(folder.path().join("inbox.redb")).unwrap();
         let transaction = database.begin_write().unwrap();
-        transaction.open_table(meta).unwrap().insert("schema", 2_u64.to_le_bytes().as_slice()).unwrap();
+        transaction.open_table(meta).unwrap().insert("schema", 3_u64.to_le_bytes().as_slice()).unwrap();
         transaction.commit().unwrap();
     }
     let newer = refusal(&network, folder.path()).await;
 
     assert!(in_use.contains("inbox.redb is in use by another process"), "{in_use}");
-    assert!(newer.contains("inbox.redb has format 2") && newer.contains("newer starling"), "{newer}");
+    assert!(newer.contains("inbox.redb has format 3") && newer.contains("newer starling"), "{newer}");
 }
 
 /// Why an inbox over that folder does not start.

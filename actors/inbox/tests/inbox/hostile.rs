@@ -1,7 +1,7 @@
 //! What strangers and members of the swarm may try.
 
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::TestRunner};
-use starling_contracts::inbox::MessageKind;
+use starling_contracts::inbox::{Detail, MessageKind, MessageRef};
 use starling_protocol::{
     account::AccountId,
     content::{Content, DataMessage, Text, proto},
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Seals `content` from one person to another, as a client that follows no rules could.
-fn sealed(from: &str, to: AccountId, sent_at: u64, content: Content) -> Vec<u8> {
+pub(crate) fn sealed(from: &str, to: AccountId, sent_at: u64, content: Content) -> Vec<u8> {
     let mut byte = 0_u8;
     let mut random = |bytes: &mut [u8]| {
         for slot in bytes {
@@ -26,7 +26,7 @@ fn sealed(from: &str, to: AccountId, sent_at: u64, content: Content) -> Vec<u8> 
     message::encode(Version::V1, &outgoing, &keys(from), &mut random).unwrap()
 }
 
-fn text(body: &str, sent_at: u64) -> Content {
+pub(crate) fn text(body: &str, sent_at: u64) -> Content {
     Text::new(body, sent_at).unwrap().into_content()
 }
 
@@ -132,6 +132,42 @@ async fn what_is_no_text_is_kept_as_control() {
     let listed = here.list("bob").await;
     assert_eq!((listed.len(), listed[0].kind, listed[0].body.as_str()), (1, MessageKind::Control, ""));
     assert_eq!(listed[0].conversation, id("alice"));
+    assert_eq!(listed[0].detail, Some(Detail::Other { kind: "typing".to_owned() }));
+    here.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_control_message_says_is_bounded_and_what_says_nothing_is_other() {
+    let network = Network::of(1);
+    let here = Installation::new(&network).await;
+    let receipt = proto::ReceiptMessage { r#type: 1, timestamp: (0..3000).collect() };
+    let reaction = |author: &str, emoji: &str| {
+        let (author, emoji) = (author.to_owned(), Some(emoji.to_owned()));
+        let reaction = proto::Reaction { id: 7, author, emoji, action: 0 };
+        let data = DataMessage { reaction: Some(reaction), ..DataMessage::default() };
+        Content { data_message: Some(data), ..Content::default() }
+    };
+    let contents = [
+        Content { receipt_message: Some(receipt), ..Content::default() },
+        reaction("no id", "👍"),
+        reaction(&id("bob").to_string(), &"👍".repeat(17)),
+        reaction(&id("bob").to_string(), "\u{1b}[0m"),
+        reaction(&id("bob").to_string(), "👍👍"),
+    ];
+    for (sent_at, content) in (100..).zip(contents) {
+        network.plant(id("bob"), &sealed("alice", id("bob"), sent_at, content));
+    }
+
+    here.poll("bob").await.unwrap();
+
+    let details: Vec<_> = here.list("bob").await.into_iter().map(|message| message.detail.unwrap()).collect();
+    assert_eq!(details[0], Detail::ReadReceipt { sent_at: (0..1000).collect() });
+    for detail in &details[1..4] {
+        assert_eq!(*detail, Detail::Other { kind: "reaction".to_owned() });
+    }
+    let target = MessageRef { conversation: id("alice"), author: id("bob"), sent_at: 7 };
+    let emoji = "👍👍".to_owned();
+    assert_eq!(details[4], Detail::Reaction { target, emoji, is_removed: false }, "shown as it was written");
     here.stop().await;
 }
 

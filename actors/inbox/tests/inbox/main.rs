@@ -16,8 +16,16 @@ mod network;
 #[cfg(test)]
 mod pending;
 #[cfg(test)]
+mod pointing;
+#[cfg(test)]
 mod receiving;
 #[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod reviews;
+#[cfg(test)]
 mod sending;
+#[cfg(test)]
+mod unsending;
 #[cfg(test)]
 mod world;

@@ -19,8 +19,9 @@ use starling_protocol::{
     crypto::ed25519,
     storage::{
         MessageHash, Namespace, limits, message_hash,
-        request::{Request, Retrieve, Signed as _, Store, parse_envelope},
+        request::{Delete, Request, Retrieve, Signed as _, Store, parse_envelope},
         response::{Failure, Page, RetrieveLimits, StoreEntry},
+        signed_text,
     },
     swarm::SwarmId,
 };
@@ -43,6 +44,8 @@ pub(crate) struct State {
     pub(crate) unreachable: BTreeSet<AccountId>,
     /// Stores are answered so, whatever they are.
     pub(crate) refuse_stores: Option<(u16, &'static str)>,
+    /// Deletions are answered so, whatever they are.
+    pub(crate) refuse_deletes: Option<(u16, &'static str)>,
     /// How many answers to stores are still to be lost on the way back.
     pub(crate) answers_to_lose: usize,
     /// What becomes of the installations' idea of network time with every answer lost.
@@ -98,6 +101,7 @@ impl Network {
             clock_error_ms: 0,
             unreachable: BTreeSet::new(),
             refuse_stores: None,
+            refuse_deletes: None,
             answers_to_lose: 0,
             clock_error_after_loss_ms: 0,
             snapshot: None,
@@ -187,6 +191,7 @@ impl State {
         match request {
             Request::Store(store) => self.store(node, store, now),
             Request::Retrieve(retrieve) => self.retrieve(node, retrieve, now),
+            Request::Delete(delete) => self.delete(delete),
             Request::Batch(batch) => {
                 let part = |request: &Request| {
                     let (code, body) = self.serve(node, request, now);
@@ -231,6 +236,32 @@ impl State {
         (200, json!({"swarm": swarm, "hash": hash, "hf": [19, 6], "t": now}))
     }
 
+    fn delete(&mut self, delete: &Delete) -> (u16, Json) {
+        if let Some((status, text)) = self.refuse_deletes {
+            return (status, json!(text));
+        }
+        if let Err(refused) = delete.verify() {
+            return (401, json!(delete.refusal_text(refused)));
+        }
+        let mut swarm = serde_json::Map::new();
+        for node in &mut self.nodes {
+            let key = node.key();
+            if node.is_down {
+                swarm.insert(key.public().to_string(), Failure::Timeout.to_reply().to_json());
+                continue;
+            }
+            let is_asked_for =
+                |row: &Row| row.account == delete.account && delete.messages.contains(&row.hash);
+            let mut deleted: Vec<_> = node.rows.extract_if(.., |row| is_asked_for(row)).collect();
+            deleted.sort_by_key(|row| row.hash);
+            let deleted: Vec<MessageHash> = deleted.into_iter().map(|row| row.hash).collect();
+            let text = signed_text::reply::delete(&delete.account, &delete.messages, &deleted);
+            let signature = base64(key.sign(&text).as_bytes());
+            swarm.insert(key.public().to_string(), json!({"deleted": deleted, "signature": signature}));
+        }
+        (200, json!({"swarm": swarm, "hf": [19, 6]}))
+    }
+
     fn retrieve(&self, node: usize, retrieve: &Retrieve, now: i64) -> (u16, Json) {
         if let Err(refused) = retrieve.verify() {
             return (401, json!(retrieve.refusal_text(refused)));
@@ -256,10 +287,14 @@ impl State {
 
 impl Row {
     fn to_json(&self) -> Json {
-        use base64::Engine as _;
-        let data = base64::engine::general_purpose::STANDARD.encode(&self.data);
+        let data = base64(&self.data);
         json!({"hash": self.hash, "timestamp": self.timestamp, "expiration": self.expiry, "data": data})
     }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 /// Stands for the client half of routing.

@@ -8,12 +8,17 @@ use std::{
 
 use starling_contracts::{
     accounts::{self, Account, AccountSecrets, UnlockAccount},
-    inbox::{Error, ListMessages, MessageReceived, Poll, Polled, SendText, Sent, StoredMessage},
+    inbox::{
+        DiscardHeld, Error, ListHeld, ListMessages, MessageReceived, MessageRef, Poll, Polled, ReleaseHeld,
+        SendReaction, SendReply, SendText, Sent, StoredMessage, Unsend,
+    },
+    plugins::{self, Review, ReviewItem, Verdict},
 };
 use starling_inbox::Config;
-use starling_kernel::{Actor, CallError, Context, Handler, Kernel, SeededEntropy, Spec, Task, done};
+use starling_kernel::{Actor, CallError, Context, Handler, Kernel, SeededEntropy, Spec, Task, done, task};
 use starling_protocol::account::{AccountId, AccountKeys};
 use tempfile::TempDir;
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use crate::network::Network;
@@ -55,6 +60,23 @@ impl Installation {
         people: Vec<(String, AccountKeys, String)>,
         config: Config,
     ) -> Self {
+        Self::start(network, folder, people, config, None).await
+    }
+
+    /// An installation whose incoming texts are judged by `filter`.
+    pub(crate) async fn filtered(network: &Network, config: Config, filter: &Filter) -> Self {
+        let secrets = PEOPLE.map(|person| (person.to_owned(), keys(person), person.to_owned())).to_vec();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::start(network, folder, secrets, config, Some(filter.clone())).await
+    }
+
+    async fn start(
+        network: &Network,
+        folder: Arc<TempDir>,
+        people: Vec<(String, AccountKeys, String)>,
+        config: Config,
+        filter: Option<Filter>,
+    ) -> Self {
         let told = Arc::default();
         let kernel = Kernel::builder()
             .clock(Arc::new(network.clock.clone()))
@@ -64,11 +86,12 @@ impl Installation {
             .actor(Keeper::spec(people))
             .actor(network.spec())
             .actor(Listener::spec(&told))
-            .actor(starling_inbox::spec(config, folder.path().to_owned()))
-            .start()
-            .await
-            .unwrap();
-        Self { kernel, folder, told }
+            .actor(starling_inbox::spec(config, folder.path().to_owned()));
+        let kernel = match filter {
+            Some(filter) => kernel.actor(filter.spec()),
+            None => kernel,
+        };
+        Self { kernel: kernel.start().await.unwrap(), folder, told }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -77,6 +100,38 @@ impl Installation {
 
     pub(crate) async fn send(&self, from: &str, to: AccountId, body: &str) -> Result<Sent, Error> {
         self.kernel.ask(SendText { profile: from.parse().unwrap(), to, body: body.to_owned() }).await
+    }
+
+    pub(crate) async fn reply(&self, from: &str, quoted: MessageRef, body: &str) -> Result<Sent, Error> {
+        let (profile, to) = (from.parse().unwrap(), quoted.conversation);
+        self.kernel.ask(SendReply { profile, to, body: body.to_owned(), quoted }).await
+    }
+
+    pub(crate) async fn react(
+        &self,
+        from: &str,
+        target: MessageRef,
+        emoji: &str,
+        remove: bool,
+    ) -> Result<Sent, Error> {
+        let (profile, to) = (from.parse().unwrap(), target.conversation);
+        self.kernel.ask(SendReaction { profile, to, target, emoji: emoji.to_owned(), remove }).await
+    }
+
+    pub(crate) async fn unsend(&self, from: &str, to: AccountId, sent_at: u64) -> Result<Sent, Error> {
+        self.kernel.ask(Unsend { profile: from.parse().unwrap(), to, sent_at }).await
+    }
+
+    pub(crate) async fn held(&self, person: &str) -> Vec<StoredMessage> {
+        self.kernel.ask(ListHeld { profile: person.parse().unwrap(), after: 0, limit: 1000 }).await.unwrap()
+    }
+
+    pub(crate) async fn release(&self, person: &str, id: u64) -> Result<StoredMessage, Error> {
+        self.kernel.ask(ReleaseHeld { profile: person.parse().unwrap(), id }).await
+    }
+
+    pub(crate) async fn discard(&self, person: &str, id: u64) -> Result<(), Error> {
+        self.kernel.ask(DiscardHeld { profile: person.parse().unwrap(), id }).await
     }
 
     pub(crate) async fn poll(&self, person: &str) -> Result<Polled, Error> {
@@ -170,5 +225,62 @@ impl Handler<MessageReceived> for Listener {
     fn handle(&mut self, message: MessageReceived, _: &Context) -> Task<Result<(), CallError>> {
         self.told.lock().unwrap().push(message);
         done(Ok(()))
+    }
+}
+
+/// Stands for the filters: judges by a rule, and notes what it was asked.
+#[derive(Clone)]
+pub(crate) struct Filter {
+    rule: Arc<dyn Fn(&ReviewItem) -> Judgement + Send + Sync>,
+    asked: Arc<Mutex<Vec<ReviewItem>>>,
+    /// Lets those go that hang.
+    pub(crate) wake: Arc<Notify>,
+}
+
+/// What a filter does with a question.
+pub(crate) enum Judgement {
+    Says(Verdict),
+    Fails,
+    /// It does not answer before it is woken.
+    Hangs,
+}
+
+impl Filter {
+    pub(crate) fn by(rule: impl Fn(&ReviewItem) -> Judgement + Send + Sync + 'static) -> Self {
+        Self { rule: Arc::new(rule), asked: Arc::default(), wake: Arc::default() }
+    }
+
+    pub(crate) fn asked(&self) -> Vec<ReviewItem> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    fn spec(self) -> Spec<Self> {
+        Spec::new(move |_| {
+            let filter = self.clone();
+            async move { Ok(filter) }
+        })
+        .serves::<Review>()
+    }
+}
+
+impl Actor for Filter {
+    const NAME: &'static str = "filters";
+}
+
+impl Handler<Review> for Filter {
+    fn handle(&mut self, Review { item, .. }: Review, _: &Context) -> Task<Result<Verdict, plugins::Error>> {
+        let judgement = (self.rule)(&item);
+        self.asked.lock().unwrap().push(item);
+        match judgement {
+            Judgement::Says(verdict) => done(Ok(verdict)),
+            Judgement::Fails => done(Err(CallError::Stopping { actor: Self::NAME }.into())),
+            Judgement::Hangs => {
+                let wake = Arc::clone(&self.wake);
+                task(async move {
+                    wake.notified().await;
+                    Ok(Verdict::Allow)
+                })
+            }
+        }
     }
 }

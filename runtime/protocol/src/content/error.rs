@@ -1,4 +1,4 @@
-//! Why bytes are no content, why content is no message, why a text cannot be sent.
+//! Why bytes are no content, why content is no message, why a text or a reaction cannot be sent.
 
 use thiserror::Error;
 
@@ -70,3 +70,8 @@ pub enum TextError {
         limit: usize,
     },
 }
+
+/// A text is not exactly one emoji.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("expected exactly one emoji")]
+pub struct NotAnEmoji;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::proto::LokiProfile;
-use super::{Content, DataMessage, Expiration, TextError};
+use super::{Content, DataMessage, Expiration, Target, TextError};
 use crate::account::AccountId;
 
 /// Longest text without paid features, in Unicode code points (messages §13).
@@ -31,6 +31,7 @@ pub struct Profile {
 pub struct Text {
     body: String,
     sent_at: u64,
+    quote: Option<Target>,
     profile: Option<Profile>,
     expiration: Expiration,
 }
@@ -49,7 +50,13 @@ impl Text {
         if got > MAX_BODY_CHARS {
             return Err(TextError::TooLong { got, limit: MAX_BODY_CHARS });
         }
-        Ok(Self { body, sent_at, profile: None, expiration: Expiration::Never })
+        Ok(Self { body, sent_at, quote: None, profile: None, expiration: Expiration::Never })
+    }
+
+    /// Makes it an answer to a message of the same conversation.
+    #[must_use]
+    pub fn with_quote(self, quoted: Target) -> Self {
+        Self { quote: Some(quoted), ..self }
     }
 
     /// Lets the sender's profile travel with it.
@@ -67,7 +74,8 @@ impl Text {
     /// The content, with the fields that released clients set (messages §2.7).
     #[must_use]
     pub fn into_content(self) -> Content {
-        let mut data = DataMessage { body: Some(self.body), ..DataMessage::default() };
+        let quote = self.quote.map(|quoted| quoted.quote());
+        let mut data = DataMessage { body: Some(self.body), quote, ..DataMessage::default() };
         if let Some(profile) = self.profile {
             let (url, key) = profile.picture.unzip();
             data.profile_key = key.map(|key| key.to_vec());
