@@ -12,7 +12,7 @@ use super::format::{Ended, Take};
 use crate::{
     call::{Answering, HostCall, HostError, HostReply},
     event::Outcome,
-    guest::Fault,
+    guest::{Fault, FaultKind},
 };
 
 /// The longest part of a call or an answer that a difference shows, in characters.
@@ -61,10 +61,17 @@ impl Replay {
     }
 
     /// What differs, now that the call has ended; nothing when all was as recorded, byte for byte.
+    ///
+    /// How far a call came that ran out of time depends on the machine: of such a one, only what it did in the time it had is
+    /// compared.
     pub fn difference(&self, outcome: &Result<Outcome, Fault>) -> Option<Difference> {
         let mut state = self.state();
         if let Some(difference) = state.difference.take() {
             return Some(difference);
+        }
+        let ended = Ended::of(outcome);
+        if state.take.ran_out_of_time() && ended == state.take.ended {
+            return None;
         }
         if let Some(missing) = state.take.steps.get(state.taken) {
             let now = "the end of the call".to_owned();
@@ -78,7 +85,6 @@ impl Replay {
                 now: told(&state.printed),
             });
         }
-        let ended = Ended::of(outcome);
         (ended != state.take.ended).then(|| Difference {
             step: None,
             recorded: shown(&state.take.ended),
@@ -89,6 +95,12 @@ impl Replay {
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic while it was held ends the replay that it happened in.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Take {
+    fn ran_out_of_time(&self) -> bool {
+        self.ended == Ended::Fault(FaultKind::TimedOut.name().to_owned())
     }
 }
 
@@ -104,6 +116,7 @@ impl State {
                 self.taken += 1;
                 step.answer.clone().map(Into::into)
             }
+            None if self.take.ran_out_of_time() => None,
             other => {
                 let recorded =
                     other.map_or_else(|| "the end of the call".to_owned(), |step| shown(&step.call));

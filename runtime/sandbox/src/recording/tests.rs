@@ -120,6 +120,29 @@ fn the_first_difference_is_named() {
 }
 
 #[test]
+fn a_call_that_ran_out_of_time_is_compared_as_far_as_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.jsonl");
+    let late = || Err(Fault { kind: FaultKind::TimedOut, text: "late".to_owned() });
+    let mut recorder = Recorder::create(&path, &header(), &Grants::none(), 1 << 20).unwrap();
+    let (mut host, taping) = recorder.listen(&Event::Start, &moment(), true, Box::new(Host));
+    play(&mut *host, &[get("a"), get("a")]);
+    recorder.finish(taping, &late()).unwrap();
+    let take = takes(&path).pop().unwrap();
+
+    for n_calls in [0, 1, 2, 5] {
+        let replay = Replay::new(take.clone());
+        let answers = play(&mut replay.clone(), &vec![get("a"); n_calls]);
+        assert_eq!(answers.iter().filter(|answer| answer.is_some()).count(), n_calls.min(2));
+        assert_eq!(replay.difference(&late()), None, "{n_calls} calls");
+    }
+
+    let replay = Replay::new(take);
+    play(&mut replay.clone(), &[get("b")]);
+    assert!(replay.difference(&late()).is_some(), "another call");
+}
+
+#[test]
 fn a_call_that_was_torn_off_is_none_and_a_broken_one_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.jsonl");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use starling::{Config, contracts::plugins::PluginStatus};
-use starling_sandbox::permission::Grants;
+use starling_sandbox::{manifest::Manifest, permission::Grants};
 
 use super::{
     arguments::Run,
@@ -24,11 +24,12 @@ use crate::{
 pub(super) async fn run(global: &Global, output: Output, options: &Run) -> Result<(), Failure> {
     let profile = client::profile(&options.profile)?;
     let project = Project::open(&options.source)?;
+    let grants = options.granting.added_to(Grants::none(), &project.manifest.permissions);
+    refuse_half_granted(&project.manifest, &grants)?;
     let config = config(global)?;
     if options.source.is_dir() && sources::is_stale(&project)? {
         build::build(&project).await?;
     }
-    let grants = options.granting.added_to(Grants::none(), &project.manifest.permissions);
     let mut signals = Signals::listen()?;
     let speaker = speaker(&config, &profile).await?;
     speaker.tell(output)?;
@@ -58,6 +59,21 @@ pub(super) async fn run(global: &Global, output: Output, options: &Run) -> Resul
     }
 }
 
+/// A plugin runs with all that it asks for, or not at all.
+fn refuse_half_granted(manifest: &Manifest, granted: &Grants) -> Result<(), Failure> {
+    let missing = Grants::missing(&manifest.permissions, granted);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let texts: Vec<_> = missing.iter().map(ToString::to_string).collect();
+    Err(Failure::usage(format!(
+        "{} asks for {}, which it is not granted; grant it with --grant {}, or everything with --grant-all",
+        manifest.name,
+        texts.join(", "),
+        texts.join(" --grant ")
+    )))
+}
+
 /// The settings of a client that talks to a network.
 pub(super) fn config(global: &Global) -> Result<Config, Failure> {
     let loaded = settings::load_for_client(global)?;
@@ -84,4 +100,23 @@ fn tell(output: Output, status: &PluginStatus) -> Result<(), Failure> {
             status.name, status.version, status.world
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named_with_the_options_that_grant_it() {
+        let text = "name = \"x\"\nversion = \"1.0.0\"\nworld = \"starling:plugin/bot@0.1.0\"\npermissions = [\"send:reply\", \"kv\"]\n";
+        let manifest = Manifest::parse(Path::new("plugin.toml"), text).unwrap();
+        let wider: Grants = ["send:direct", "kv"].iter().map(|text| text.parse().unwrap()).collect();
+
+        let refused = refuse_half_granted(&manifest, &Grants::none()).unwrap_err().to_string();
+
+        assert!(refused.contains("--grant send:reply --grant kv"), "{refused}");
+        assert!(refuse_half_granted(&manifest, &wider).is_ok());
+    }
 }

@@ -61,6 +61,10 @@ pub(crate) fn project(language: Language, name: &str) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use starling_sandbox::{manifest::Manifest, script::Script};
+
     use super::*;
 
     #[test]
@@ -77,6 +81,25 @@ mod tests {
             assert!(files.iter().any(|(path, _)| path.ends_with("wit/world.wit")), "{language:?}");
             let left = files.iter().find(|(path, text)| path.contains("{{") || text.contains("{{name}}"));
             assert_eq!(left.map(|(path, _)| path), None, "{language:?}");
+        }
+    }
+
+    #[test]
+    fn the_scripts_and_manifests_of_all_templates_are_understood() {
+        for language in [Language::Rust, Language::Js, Language::Python] {
+            let files = project(language, "my-bot");
+            let is_script = |path: &str| path.starts_with("tests/") && path.ends_with(".json");
+            let scripts: Vec<_> = files.iter().filter(|(path, _)| is_script(path)).collect();
+            let (_, manifest) = files.iter().find(|(path, _)| path == "plugin.toml").unwrap();
+
+            assert!(!scripts.is_empty(), "{language:?}");
+            for (path, text) in scripts {
+                if let Err(error) = Script::parse(text) {
+                    panic!("{language:?}: {path}: {error}");
+                }
+            }
+            let manifest = Manifest::parse(Path::new("plugin.toml"), manifest).unwrap();
+            assert!(manifest.build.is_some(), "{language:?}");
         }
     }
 }
