@@ -7,6 +7,7 @@
 //! - [`edge`]: a storage endpoint as clients use it, ours or any other.
 //! - [`member`]: storing while a member of the swarm is dead.
 //! - [`flood`]: honest clients among thousands of hostile connections.
+//! - [`plugins`]: calls of plugins, bare and through the whole host.
 //! - [`load`], [`machine`], [`report`]: making load, looking at processes, printing.
 
 mod edge;
@@ -15,6 +16,7 @@ mod load;
 mod machine;
 mod member;
 mod onion;
+mod plugins;
 mod report;
 mod store;
 
@@ -47,6 +49,8 @@ enum What {
     Member(member::Options),
     /// A node under thousands of hostile connections
     Flood(flood::Options),
+    /// Calls of plugins, bare and through the whole host; idle instances; a start from the cache
+    Plugins(plugins::Options),
     /// The hostile of a flood, as a process of its own
     #[command(hide = true)]
     Hostile(flood::Orders),
@@ -73,6 +77,7 @@ fn main() -> ExitCode {
         Some(What::Edge(options)) => edge::measure(&report, &options),
         Some(What::Member(options)) => member::measure(&report, &options),
         Some(What::Flood(options)) => flood::measure(&report, &options),
+        Some(What::Plugins(options)) => plugins::measure(&report, &options),
         Some(What::Hostile(orders)) => flood::obey(&orders),
     };
     match outcome {

@@ -148,7 +148,7 @@ impl Work {
     }
 
     async fn try_load(&self, before: Option<&Loaded>) -> Result<Running, NotRunning> {
-        let loaded = load::load(&self.house, &self.papers, &self.post.name, before).await?;
+        let loaded = load::load(&self.house, &self.papers, &self.post, before).await?;
         let Surroundings { clock, committed, .. } = self.surroundings.clone();
         let book = loaded.book(&self.house)?;
         let delivery = Delivery {

@@ -1,5 +1,7 @@
 //! Compiled plugins, and seats in which they take calls, one at a time.
 
+mod bare;
+
 use std::{
     pin::pin,
     task::Poll,
@@ -11,6 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{Store, Trap, component::Component};
 use wasmtime_wasi::I32Exit;
 
+pub use self::bare::Bare;
 use crate::{
     bindings::{
         bot::{Bot, BotPre, starling::plugin::types},

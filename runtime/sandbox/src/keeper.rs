@@ -1,6 +1,6 @@
 //! The actor that keeps the house of the plugins: polls for their accounts, sees what changed on disk, and tells how they are doing.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use starling_contracts::{
@@ -16,7 +16,7 @@ use crate::{
     house::{House, Housing},
     manifest::World,
     metrics,
-    roster::Condition,
+    roster::{Condition, Post},
 };
 
 /// How often the plugins' folders are looked at.
@@ -112,14 +112,12 @@ fn profiles(house: &House) -> BTreeSet<Profile> {
 fn watch_folders(house: &Arc<House>, ctx: &Context) {
     let house = Arc::clone(house);
     let pool = ctx.pool().clone();
-    let mut seen: Option<Vec<Stamp>> = None;
-    let stamps = std::rc::Rc::new(std::cell::RefCell::new(seen.take()));
+    let stamps = Rc::<RefCell<Option<Vec<Seen>>>>::default();
     ctx.every(LOOK, move || {
-        let (house, pool, stamps) = (Arc::clone(&house), pool.clone(), std::rc::Rc::clone(&stamps));
+        let (house, pool, stamps) = (Arc::clone(&house), pool.clone(), Rc::clone(&stamps));
         task(async move {
             let looking = Arc::clone(&house);
-            let look =
-                move || looking.roster.all().map(|post| looking.folder.stamp(&post.name)).collect::<Vec<_>>();
+            let look = move || looking.roster.all().map(|post| look_at(&looking, post)).collect::<Vec<_>>();
             let Ok(now) = pool.run(look).await else { return };
             if let Some(before) = stamps.borrow_mut().replace(now.clone()) {
                 let changed =
@@ -130,4 +128,11 @@ fn watch_folders(house: &Arc<House>, ctx: &Context) {
             metrics::running(house.roster.all().filter(|post| is_running(&post.condition.borrow())).count());
         })
     });
+}
+
+/// What was seen of a plugin: in its folder, and where it is loaded from otherwise.
+type Seen = (Stamp, Stamp);
+
+fn look_at(house: &House, post: &Post) -> Seen {
+    (house.folder.stamp(&post.name), Stamp::of(&post.source()))
 }

@@ -1,6 +1,14 @@
 //! Runs plugins: WebAssembly components that can do what they were granted, and nothing else.
 //!
-//! - [`call`], [`event`]: what a guest asks of its host and what it is called for, as values; all imports go through one gate.
+//! - [`crew`]: the actors that run the plugins of a process.
+//! - [`call`], [`event`]: what a plugin asks of its host and what it is called for, as values; every import goes through one gate.
+//! - [`Sandbox`], [`Plugin`], [`Seat`]: an engine, a compiled plugin, and a place in which it takes calls from any host.
+//! - [`script`], [`recording`]: hosts that answer from a test's script or from a recording.
+//! - [`manifest`], [`permission`], [`config`]: what an author asks for, what an operator grants.
+//! - [`folder`], [`signature`], [`receipts`], [`journal`]: what lies on disk of a plugin.
+//! - [`ledger`]: what plugins keep, in whole transactions.
+//!
+//! The front page of the crate is its README: what the host promises.
 
 mod actor;
 mod bindings;
@@ -47,7 +55,7 @@ mod workers;
 
 pub use config::Config;
 pub use engine::{EngineOptions, Sandbox, SandboxError, probe};
-pub use guest::{Fault, FaultKind, Limits, LoadError, Moment, Plugin, Seat};
+pub use guest::{Bare, Fault, FaultKind, Limits, LoadError, Moment, Plugin, Seat};
 pub use manifest::World;
 pub use specs::{Crew, crew};
 pub use wasi::randomness;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -14,11 +15,12 @@ use crate::{
     guest::{Limits, Plugin, Seat},
     house::House,
     ledger::{self, Book},
-    manifest::{EventKind, Manifest, PluginName, World},
+    manifest::{self, EventKind, Manifest, PluginName, World},
     papers::Papers,
     permission::{Grants, Permission, SecretName},
     quota::Quotas,
     recording::{Header, Recorder},
+    roster::Post,
     signature::{Demands, Digest},
 };
 
@@ -45,7 +47,7 @@ struct Identity {
     digest: Digest,
     manifest: Digest,
     section: PluginConfig,
-    recording: Option<std::path::PathBuf>,
+    recording: Option<PathBuf>,
 }
 
 /// Why a plugin does not run.
@@ -67,9 +69,10 @@ pub(crate) enum NotRunning {
 pub(crate) async fn load(
     house: &Arc<House>,
     papers: &Arc<Papers>,
-    name: &PluginName,
+    post: &Post,
     before: Option<&Loaded>,
 ) -> Result<Loaded, NotRunning> {
+    let name = &post.name;
     let section = section(house, name).map_err(|reason| NotRunning::Refused {
         reason,
         on_failure: before.map_or(OnFailure::default(), |loaded| loaded.on_failure),
@@ -82,6 +85,7 @@ pub(crate) async fn load(
     let must_end = before.is_some_and(|before| before.identity.section != section);
     let refused = |reason| NotRunning::Refused { reason, on_failure, must_end };
 
+    post.loads_from(section.source.as_deref().map(files).unwrap_or_default());
     let package = off_thread(house, {
         let (name, section) = (name.clone(), section.clone());
         move |house| package(house, &name, &section)
@@ -128,6 +132,7 @@ async fn admit(
             plugin.world().name()
         ));
     }
+    papers.journal.allow(allowance.log_lines_per_minute);
     let config = serde_json::Value::Object(section.effective_config(&manifest.config)).to_string();
     let desk = Desk {
         name: name.clone(),
@@ -228,6 +233,17 @@ fn package(house: &House, name: &PluginName, section: &PluginConfig) -> Result<P
         )),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// The files of a plugin that is not installed, as far as they can be told.
+fn files(source: &Path) -> Vec<PathBuf> {
+    if !source.is_dir() {
+        let manifest = source.parent().map(|folder| folder.join(manifest::FILE_NAME));
+        return manifest.into_iter().chain([source.to_owned()]).collect();
+    }
+    let path = source.join(manifest::FILE_NAME);
+    let component = Manifest::read(&path).ok().map(|manifest| source.join(manifest.component_file()));
+    component.into_iter().chain([path]).collect()
 }
 
 fn check_origin(house: &House, section: &PluginConfig, package: &Package) -> Result<(), String> {

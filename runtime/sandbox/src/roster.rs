@@ -3,8 +3,9 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -39,6 +40,8 @@ pub(crate) struct Post {
     /// There may be new messages.
     pub(crate) nudge: Notify,
     pub(crate) tally: Tally,
+    /// The files that it is loaded from, when they are not in its folder.
+    source: Mutex<Vec<PathBuf>>,
     reviews: mpsc::Sender<ReviewJob>,
     /// Held by the plugin's work while there is one; the next one waits until the last is really gone.
     reviewing: Arc<tokio::sync::Mutex<Reviews>>,
@@ -108,6 +111,7 @@ impl Post {
             changed: Notify::new(),
             nudge: Notify::new(),
             tally: Tally::default(),
+            source: Mutex::default(),
             reviews,
             reviewing: Arc::new(tokio::sync::Mutex::new(reviewing)),
         }
@@ -116,6 +120,15 @@ impl Post {
     /// The reviews, for the plugin's work, once the work before has let go of them.
     pub(crate) async fn reviews(&self) -> OwnedMutexGuard<Reviews> {
         Arc::clone(&self.reviewing).lock_owned().await
+    }
+
+    /// The files elsewhere that it is loaded from.
+    pub(crate) fn source(&self) -> Vec<PathBuf> {
+        self.source.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn loads_from(&self, files: Vec<PathBuf>) {
+        *self.source.lock().unwrap_or_else(PoisonError::into_inner) = files;
     }
 
     /// Waits until it is known whether the plugin runs.

@@ -6,7 +6,10 @@ mod notes;
 mod private;
 mod runtime;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use starling_sandbox::{config::PluginConfig, manifest::PluginName};
 
 pub use notes::notes;
 pub use private::private_node;
@@ -40,6 +43,11 @@ pub struct Config {
     pub accounts: starling_accounts::Config,
     /// `[inbox]`: sending, polling, reading.
     pub inbox: starling_inbox::Config,
+    /// `[sandbox]`: what holds for all plugins.
+    pub sandbox: starling_sandbox::Config,
+    /// `[plugins.NAME]`: each plugin.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub plugins: BTreeMap<PluginName, PluginConfig>,
 }
 
 impl Config {
@@ -74,6 +82,10 @@ impl Config {
             self.network.validate().map_err(invalid)?;
             self.accounts.validate().map_err(invalid)?;
             self.inbox.validate().map_err(invalid)?;
+            self.sandbox.validate().map_err(invalid)?;
+            for (name, plugin) in &self.plugins {
+                plugin.validate(name, &self.sandbox).map_err(invalid)?;
+            }
         }
         Ok(())
     }

@@ -34,6 +34,8 @@ mod runtime;
 pub use starling_contracts as contracts;
 pub use starling_kernel as kernel;
 pub use starling_protocol as protocol;
+/// Plugins: what they are made of, and what is needed to try one without a network.
+pub use starling_sandbox as sandbox;
 /// Makes and signs the node lists of private networks.
 pub use starling_staking::local as node_list;
 

@@ -38,7 +38,7 @@ impl Floor {
     /// The floor of the crate in that folder; `None` when the plan has no room there.
     pub fn of(folder: &str) -> Option<Self> {
         match folder {
-            "runtime/protocol" | "runtime/kernel" | "tests/guests" => Some(Floor::Ground),
+            "runtime/protocol" | "runtime/kernel" | "sdk-wasm" | "tests/guests" => Some(Floor::Ground),
             "runtime/contracts" => Some(Floor::Contracts),
             "runtime/transport" | "runtime/sandbox" => Some(Floor::Rooms),
             "runtime/starling" => Some(Floor::Roof),

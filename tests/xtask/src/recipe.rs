@@ -3,6 +3,7 @@
 use std::{
     env, fmt,
     path::{Path, PathBuf},
+    process::Command,
     time::Instant,
 };
 
@@ -40,6 +41,7 @@ pub fn test(arguments: &[String]) -> Result<()> {
         if arguments.is_empty() {
             // nextest does not know documentation tests; they go first so that its summary comes last.
             run(cargo().args(["test", "--workspace", "--doc", "--no-fail-fast"]))?;
+            test_plugins()?;
         }
         let mut command = cargo();
         if needs_program && let Ok(program) = program.canonicalize() {
@@ -48,10 +50,19 @@ pub fn test(arguments: &[String]) -> Result<()> {
         }
         return run(command.args(["nextest", "run", "--no-fail-fast"]).args(chosen)).context(TestsFailed);
     }
+    if arguments.is_empty() {
+        test_plugins()?;
+    }
     let mut tally = Tally::default();
     let status = run_reading(cargo().args(["test", "--no-fail-fast"]).args(chosen), |line| tally.read(line))?;
     println!("{}", tally.close(status.success()));
     if status.success() { Ok(()) } else { Err(TestsFailed.into()) }
+}
+
+/// Runs the tests that plugins have of their own, on this machine's processor and without a sandbox.
+fn test_plugins() -> Result<()> {
+    run(in_plugins("test", PLUGINS[0])?.args(["--workspace", "--no-fail-fast"]))
+        .context("tests of plugins failed")
 }
 
 /// Tests failed, and the test runner has said so: its summary is to stay the last word.
@@ -73,7 +84,26 @@ impl std::error::Error for TestsFailed {}
 pub fn lint() -> Result<()> {
     enter_root()?;
     run(cargo().args(["fmt", "--all", "--check"]))?;
-    run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    for manifest in PLUGINS {
+        run(in_plugins("fmt", manifest)?.args(["--all", "--check"]))?;
+    }
+    let mut clippy = in_plugins("clippy", PLUGINS[0])?;
+    run(clippy.args(["--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+/// The workspaces of plugins: those that are shipped, and those that the tests run.
+const PLUGINS: [&str; 2] = ["plugins/Cargo.toml", "tests/plugins/Cargo.toml"];
+
+/// A cargo command in a workspace of plugins, which has a folder of its own below the target folder.
+fn in_plugins(verb: &str, manifest: &str) -> Result<Command> {
+    let target =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from).join("plugins");
+    let target = env::current_dir()?.join(target);
+    let mut command = cargo();
+    command.env("CARGO_TARGET_DIR", target);
+    command.args([verb, "--manifest-path", manifest]);
+    Ok(command)
 }
 
 /// Checks the direction of every arrow between crates.
