@@ -626,6 +626,16 @@ fn the_example_explains_every_key_and_says_what_the_defaults_say() {
 }
 
 #[test]
+fn what_stands_at_the_end_of_an_example_is_comment_alone() {
+    let plain = notes().example(&Settings::default()).unwrap();
+
+    let longer =
+        notes().appendix("A section of your own.\n[own]\nkey = 1\n").example(&Settings::default()).unwrap();
+
+    assert_eq!(longer, format!("{plain}\n# A section of your own.\n# [own]\n# key = 1\n"));
+}
+
+#[test]
 fn a_key_without_a_note_and_a_note_without_a_key_are_defects() {
     let lacking = Notes::new().section("", "", &[Note::new("data_dir", "Where.")]);
     let stale = notes().section("gateway", "", &[Note::new("prot", "Port.")]);

@@ -214,6 +214,21 @@ impl PluginFolder {
         Ok(Report { before: Some(before), now, missing })
     }
 
+    /// Removes what is installed under that name, and what was granted to it: a plugin that is installed under the name later
+    /// begins with nothing. Its log and its receipts stay.
+    ///
+    /// # Errors
+    /// [`FolderError::NotInstalled`], and what the operating system says; then it may be there still, and without its grants.
+    pub fn uninstall(&self, name: &PluginName) -> Result<Pin, FolderError> {
+        let _guard = self.to_change()?;
+        let mut pins = self.pins()?;
+        let pin = pins.remove(name).ok_or_else(|| FolderError::NotInstalled(name.clone()))?;
+        self.disk.remove_file(&self.of(name).join(OPERATOR))?;
+        self.disk.replace(&self.root.join(LOCK), pin::text(&pins)?.as_bytes())?;
+        change::clear(&self.disk, &self.of(name))?;
+        Ok(pin)
+    }
+
     /// What the operator set for it with commands; nothing when nothing was.
     ///
     /// # Errors

@@ -95,6 +95,14 @@ impl Journal {
         true
     }
 
+    /// Sets how many lines a minute the plugin may write from now on.
+    pub fn allow(&self, lines_per_minute: u32) {
+        let mut writer = self.writer();
+        if writer.of_plugin.per_minute() != lines_per_minute {
+            writer.of_plugin = Bucket::new(lines_per_minute);
+        }
+    }
+
     /// Writes what was gathered to the file.
     ///
     /// # Errors

@@ -32,6 +32,11 @@ impl Bucket {
         Self { per_minute, full_at: 0 }
     }
 
+    /// How many tokens it gives in a minute.
+    pub fn per_minute(&self) -> u32 {
+        self.per_minute
+    }
+
     /// Takes a token, at a time of the kernel clock's `elapsed`.
     ///
     /// # Errors

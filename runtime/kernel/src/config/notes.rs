@@ -59,6 +59,8 @@ pub struct Notes {
     keys: BTreeMap<String, Note>,
     /// Optional keys by section, in the order they were declared.
     absent: BTreeMap<String, Vec<Note>>,
+    /// What stands at the end.
+    appendices: Vec<&'static str>,
 }
 
 impl Notes {
@@ -81,6 +83,12 @@ impl Notes {
         self
     }
 
+    /// Adds a text to the end, every line of which is a comment: for sections whose names are the operator's to choose.
+    pub fn appendix(mut self, text: &'static str) -> Self {
+        self.appendices.push(text);
+        self
+    }
+
     /// `value` as an annotated file: every key with what it means, optional ones commented out.
     ///
     /// # Errors
@@ -93,6 +101,10 @@ impl Notes {
         self.check::<T>(&table)?;
         let mut text = String::new();
         self.write_table(&mut text, "", &table);
+        for appendix in &self.appendices {
+            separate(&mut text);
+            write_comment(&mut text, appendix);
+        }
         Ok(text)
     }
 

@@ -14,37 +14,39 @@ use crate::{
 };
 
 /// What an operator says of one plugin. Every key may be absent.
+///
+/// What stands in the settings holds from the next start, what a command sets at once.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PluginConfig {
-    /// Does it run? It does when this is absent. Live.
+    /// Does it run? It does when this is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// A folder with a `plugin.toml`, or a `.wasm` beside one; the installed plugin when absent. From the next start.
+    /// A folder with a `plugin.toml`, or a `.wasm` beside one; the installed plugin when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<PathBuf>,
-    /// The SHA-256 that its component has to have. Live.
+    /// The SHA-256 that its component has to have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// The key that has to have signed its component. Live.
+    /// The key that has to have signed its component.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signer: Option<TrustedKey>,
-    /// The account that it speaks as; the first one when absent. Live.
+    /// The account that it speaks as; the first one when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
-    /// What it may do, of what it asks for. Live.
+    /// What it may do, of what it asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grants: Option<Grants>,
-    /// For filters: what becomes of an item when the filter fails. Live.
+    /// For filters: what becomes of an item when the filter fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<OnFailure>,
-    /// How much it may use. Live.
+    /// How much it may use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<LimitSettings>,
-    /// Its own settings, over the author's defaults. Live.
+    /// Its own settings, over the author's defaults.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<toml::Table>,
-    /// Where the secrets are that it may use. Live.
+    /// Where the secrets are that it may use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secrets: Option<BTreeMap<SecretName, SecretSource>>,
 }
@@ -61,52 +63,52 @@ pub enum OnFailure {
 }
 
 impl PluginConfig {
-    /// A section with every key, commented out, for the example file.
+    /// A section with every key and what it means, to be commented out at the end of the example file.
     pub const EXAMPLE: &'static str = "\
-# A plugin; NAME is its own or another of a-z, 0-9 and -. Every key may be left out, and nothing is granted that is not listed.
-# What `starling plugin install`, `grant` and `disable` write into the data folder has the same keys; what stands here wins,
-# key by key.
-# [plugins.NAME]
-# Does it run?
-# enabled = true
-# A folder with a plugin.toml, or a .wasm beside one. When absent: what `starling plugin install` put into the data folder.
-# source = \"/opt/bots/echo\"
-# The SHA-256 that its component has to have.
-# digest = \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"
-# The public key, in minisign's form, that has to have signed its component.
-# signer = \"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\"
-# The account that it speaks as. When absent: the first one.
-# profile = \"default\"
-# What it may do, of what it asks for: send:, react: with reply, direct or an account id; read: with direct or an account id;
-# http: with an origin; secret:, secret-reveal: with a name; delete, kv, timers, config, log, clock, random, identity.
-# grants = [\"send:reply\", \"kv\", \"log\"]
-# For filters: \"show\" or \"hold\" what a filter fails to judge.
-# on_failure = \"show\"
-# How much it may use.
-# [plugins.NAME.limits]
-# memory = \"64 MiB\"
-# call_time = \"2s\"
-# table_elements = 20000
-# kv_bytes = \"16 MiB\"
-# kv_keys = 10000
-# timers = 1000
-# sends_per_call = 20
-# sends_per_minute = 60
-# http_per_call = 20
-# http_per_minute = 60
-# http_body = \"256 KiB\"
-# log_lines_per_minute = 600
-# Percent of one core in the long run.
-# cpu_share = 25
-# How often an event is offered again before it is put into quarantine.
-# retries = 5
-# Its own settings, over its author's defaults.
-# [plugins.NAME.config]
-# greeting = \"Hello\"
-# Where its secrets are; a file may be readable by its owner alone.
-# [plugins.NAME.secrets]
-# api_key = { env = \"ECHO_API_KEY\" }
-# other_key = { file = \"/etc/starling/other_key\" }
+A plugin; NAME is its own or another of a-z, 0-9 and -. Every key may be left out, and nothing is granted that is not listed.
+What `starling plugin install`, `grant` and `disable` write into the data folder has the same keys; what stands here wins,
+key by key.
+[plugins.NAME]
+Does it run?
+enabled = true
+A folder with a plugin.toml, or a .wasm beside one. When absent: what `starling plugin install` put into the data folder.
+source = \"/opt/bots/echo\"
+The SHA-256 that its component has to have.
+digest = \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"
+The public key, in minisign's form, that has to have signed its component.
+signer = \"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\"
+The account that it speaks as. When absent: the first one.
+profile = \"default\"
+What it may do, of what it asks for: send:, react: with reply, direct or an account id; read: with direct or an account id;
+http: with an origin; secret:, secret-reveal: with a name; delete, kv, timers, config, log, clock, random, identity.
+grants = [\"send:reply\", \"kv\", \"log\"]
+For filters: \"show\" or \"hold\" what a filter fails to judge.
+on_failure = \"show\"
+How much it may use.
+[plugins.NAME.limits]
+memory = \"64 MiB\"
+call_time = \"2s\"
+table_elements = 20000
+kv_bytes = \"16 MiB\"
+kv_keys = 10000
+timers = 1000
+sends_per_call = 20
+sends_per_minute = 60
+http_per_call = 20
+http_per_minute = 60
+http_body = \"256 KiB\"
+log_lines_per_minute = 600
+Percent of one core in the long run.
+cpu_share = 25
+How often an event is offered again before it is put into quarantine.
+retries = 5
+Its own settings, over its author's defaults.
+[plugins.NAME.config]
+greeting = \"Hello\"
+Where its secrets are; a file may be readable by its owner alone.
+[plugins.NAME.secrets]
+api_key = { env = \"ECHO_API_KEY\" }
+other_key = { file = \"/etc/starling/other_key\" }
 ";
 
     /// The settings' section laid over an installed plugin's `operator.toml`: of each key, what the settings say, if they say

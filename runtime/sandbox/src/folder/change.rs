@@ -75,6 +75,15 @@ pub(super) fn finish(disk: &Disk, lock: &Path, name: &PluginName, folder: &Path)
     Ok(())
 }
 
+/// Removes the files of a version that is no longer installed, and of the one before it.
+pub(super) fn clear(disk: &Disk, folder: &Path) -> Result<(), FolderError> {
+    for file in FILES {
+        disk.remove_file(&folder.join(file))?;
+    }
+    disk.remove_folder(&folder.join(PREVIOUS))?;
+    disk.sync(folder)
+}
+
 fn place_file(disk: &Disk, next: &Path, folder: &Path, file: &str) -> Result<(), FolderError> {
     let (from, placing, to) = (next.join(file), folder.join(PLACING), folder.join(file));
     if !from.is_file() {

@@ -79,6 +79,20 @@ fn of_too_many_lines_the_rest_is_counted_and_the_host_is_still_heard() {
 }
 
 #[test]
+fn another_version_may_write_more_and_the_same_one_gains_nothing_by_starting_again() {
+    let place = Place::new();
+    let journal = place.open(2);
+    let write = || (0..10).filter(|_| journal.write(1_000, LogLevel::Info, Source::Plugin, "x")).count();
+
+    let counts = [2, 2, 5].map(|allowed| {
+        journal.allow(allowed);
+        write()
+    });
+
+    assert_eq!(counts, [2, 0, 5]);
+}
+
+#[test]
 fn what_was_left_out_is_told_even_if_nothing_more_is_written() {
     let place = Place::new();
     let journal = place.open(1);

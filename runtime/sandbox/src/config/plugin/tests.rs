@@ -11,13 +11,12 @@ struct Settings {
     plugins: BTreeMap<PluginName, PluginConfig>,
 }
 
-/// The example, with the comment marks taken from what is no sentence.
+/// The example without its sentences.
 fn uncommented() -> String {
     let is_toml = |line: &&str| {
         line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
     };
-    let lines = PluginConfig::EXAMPLE.lines().map(|line| line.strip_prefix("# ").unwrap());
-    lines.filter(is_toml).collect::<Vec<_>>().join("\n").replace("NAME", "echo")
+    PluginConfig::EXAMPLE.lines().filter(is_toml).collect::<Vec<_>>().join("\n").replace("NAME", "echo")
 }
 
 fn section(text: &str) -> PluginConfig {
