@@ -29,6 +29,8 @@ const CALL_STACK: usize = 1 << 20;
 const MODULES_PER_COMPONENT: u32 = 64;
 const TABLES_PER_COMPONENT: u32 = 32;
 const MEMORIES_PER_COMPONENT: u32 = 4;
+/// An interpreter of JavaScript has two.
+const MEMORIES_PER_INSTANCE: u32 = 2;
 /// On average over all components; a small one has four modules.
 const MODULES_PER_INSTANCE: u32 = 16;
 /// Elements of a pooled table; scripting languages come with some ten thousand functions.
@@ -170,7 +172,7 @@ fn pool(options: &EngineOptions) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances);
     pool.total_core_instances(instances.saturating_mul(MODULES_PER_INSTANCE).max(MODULES_PER_COMPONENT));
-    pool.total_memories(instances.saturating_add(MEMORIES_PER_COMPONENT));
+    pool.total_memories(instances.saturating_mul(MEMORIES_PER_INSTANCE).max(MEMORIES_PER_COMPONENT));
     pool.total_tables(instances.saturating_mul(4).max(TABLES_PER_COMPONENT));
     pool.total_stacks(instances);
     pool.max_core_instances_per_component(MODULES_PER_COMPONENT);
