@@ -6,7 +6,7 @@ use crate::call::{Message, MessageRef};
 
 /// One call of a plugin; a case for each export of `wit/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 #[expect(missing_docs, reason = "fields have the names and meanings of those in wit/")]
 pub enum Event {
     /// `handler.on-start`.

@@ -1,7 +1,7 @@
 //! Starts a client for the time of one verb.
 
 use starling::{
-    Runtime,
+    Config, Runtime, RuntimeBuilder,
     contracts::accounts::{BadProfile, Profile},
 };
 
@@ -30,11 +30,16 @@ pub(crate) async fn offline(global: &Global) -> Result<Runtime, Failure> {
     let loaded = settings::load_for_client(global)?;
     settings::validate(&loaded)?;
     logging::start_if_wanted(&loaded, global.verbose);
-    let builder = Runtime::builder().config(loaded.value);
-    let builder = ["gateway", "inbox", "paths", "transport"]
+    Ok(keeper_of_accounts(loaded.value).start().await?)
+}
+
+/// A runtime that knows the accounts of its data folder, and nothing else.
+pub(crate) fn keeper_of_accounts(mut config: Config) -> RuntimeBuilder {
+    // Plugins stand on what is left out.
+    config.sandbox.enabled = false;
+    ["gateway", "inbox", "paths", "transport"]
         .into_iter()
-        .fold(builder, |builder, name| builder.without(name));
-    Ok(builder.start().await?)
+        .fold(Runtime::builder().config(config), |builder, name| builder.without(name))
 }
 
 /// A verb that ends early when it is asked to: the first signal stops its client in order, a second one does not wait.

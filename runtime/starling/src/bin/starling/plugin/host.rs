@@ -17,6 +17,7 @@ use starling_sandbox::{
 
 use super::logs;
 use crate::{
+    client,
     exit::{Code, Failure},
     output::Output,
 };
@@ -56,9 +57,7 @@ pub(super) struct Speaker {
 ///
 /// A plugin of an account that is not there does not start, so this comes first, and in a runtime of its own.
 pub(super) async fn speaker(config: &Config, profile: &Profile) -> Result<Speaker, Failure> {
-    let builder = Runtime::builder().config(config.clone());
-    let left_out = ["gateway", "inbox", "paths", "transport", "plugins"];
-    let runtime = left_out.into_iter().fold(builder, |builder, name| builder.without(name)).start().await?;
+    let runtime = client::keeper_of_accounts(config.clone()).start().await?;
     let found = match runtime.ask(ShowAccount { profile: profile.clone() }).await {
         Err(accounts::Error::UnknownProfile(_)) => {
             let create = CreateAccount { profile: profile.clone(), name: None };

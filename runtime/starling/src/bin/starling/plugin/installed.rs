@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::json;
 use starling_sandbox::{
     config::PluginConfig,
-    folder::{FolderError, PluginFolder, Report},
+    folder::{FolderError, Package, PluginFolder, Report},
     manifest::PluginName,
     permission::{Grants, Permission},
 };
@@ -70,28 +70,40 @@ pub(super) fn list(global: &Global, output: Output) -> Result<(), Failure> {
 }
 
 fn row<'a>(folder: &PluginFolder, name: &'a PluginName, section: PluginConfig) -> Row<'a> {
-    let (operator, mut problem) = match folder.operator(name) {
+    let (operator, unreadable) = match folder.operator(name) {
         Ok(operator) => (operator, None),
         Err(error) => (PluginConfig::default(), Some(error.to_string())),
     };
     let said = section.over(operator);
-    let installed = folder.get(name).unwrap_or_else(|error| {
-        problem = Some(error.to_string());
-        None
-    });
+    let (package, missing_package) = match package(folder, name, &said) {
+        Ok(package) => (Some(package), None),
+        Err(problem) => (None, Some(problem)),
+    };
     let grants = said.grants.unwrap_or_default();
-    let asks = installed.as_ref().map(|installed| &installed.package.manifest.permissions);
+    let asks = package.as_ref().map(|package| &package.manifest.permissions);
     let texts = |permissions: Vec<Permission>| permissions.iter().map(ToString::to_string).collect();
     Row {
         name: name.as_str(),
-        version: installed.as_ref().map(|installed| installed.package.manifest.version.to_string()),
-        world: installed.as_ref().map(|installed| installed.package.manifest.world.name()),
+        version: package.as_ref().map(|package| package.manifest.version.to_string()),
+        world: package.as_ref().map(|package| package.manifest.world.name()),
         enabled: said.enabled.unwrap_or(true),
         profile: said.profile.map(|profile| profile.to_string()),
         missing: texts(asks.map(|asks| Grants::missing(asks, &grants)).unwrap_or_default()),
         grants: texts(grants.iter().cloned().collect()),
-        digest: installed.as_ref().map(|installed| installed.pin.digest.to_string()),
-        problem,
+        digest: package.as_ref().map(|package| package.digest().to_string()),
+        problem: unreadable.or(missing_package),
+    }
+}
+
+/// What would run under that name; otherwise why nothing would.
+fn package(folder: &PluginFolder, name: &PluginName, said: &PluginConfig) -> Result<Package, String> {
+    match &said.source {
+        Some(source) => Package::read(source).map_err(|error| error.to_string()),
+        None => match folder.get(name) {
+            Ok(Some(installed)) => Ok(installed.package),
+            Ok(None) => Err("not installed".to_owned()),
+            Err(error) => Err(error.to_string()),
+        },
     }
 }
 

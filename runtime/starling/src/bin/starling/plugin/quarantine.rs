@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use starling::{
-    Config, Runtime,
+    Runtime,
     contracts::accounts::{ListAccounts, Profile, UnlockAccount},
 };
 use starling_sandbox::{
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     arguments::Global,
-    client::Interruptible,
+    client::{self, Interruptible},
     exit::{Code, Failure},
     inbox, logging,
     output::Output,
@@ -37,7 +37,7 @@ pub(super) async fn quarantine(global: &Global, output: Output, options: &Quaran
     let section = config.plugins.get(&name).cloned().unwrap_or_default();
     let section = section.over(folder.operator(&name).map_err(failure)?);
     let mut verb = Interruptible::begin(None)?;
-    let runtime = verb.prepare(keeper_of_keys(config)).await?;
+    let runtime = verb.prepare(async { Ok(client::keeper_of_accounts(config).start().await?) }).await?;
     verb.with(runtime, async |runtime| {
         let book = open(runtime, &name, section).await?;
         match options.discard {
@@ -46,13 +46,6 @@ pub(super) async fn quarantine(global: &Global, output: Output, options: &Quaran
         }
     })
     .await
-}
-
-/// A runtime that knows the accounts' keys, and nothing else. It takes the data folder for itself.
-async fn keeper_of_keys(config: Config) -> Result<Runtime, Failure> {
-    let left_out = ["gateway", "inbox", "paths", "transport", "plugins", "filters"];
-    let builder = Runtime::builder().config(config);
-    Ok(left_out.into_iter().fold(builder, |builder, name| builder.without(name)).start().await?)
 }
 
 async fn open(runtime: &Runtime, name: &PluginName, section: PluginConfig) -> Result<Book, Failure> {
