@@ -68,6 +68,11 @@ pub(crate) enum Verb {
     Send(Send),
     /// Fetches what is new and prints the messages.
     Inbox(Inbox),
+    /// Makes, tests, installs and runs plugins: bots and filters.
+    Plugin {
+        #[command(subcommand)]
+        verb: crate::plugin::arguments::Plugin,
+    },
     /// Checks, shows and explains settings.
     Config {
         #[command(subcommand)]
@@ -172,6 +177,15 @@ pub(crate) struct Inbox {
     /// Goes on printing what comes, until Ctrl-C.
     #[arg(long)]
     pub(crate) follow: bool,
+    /// Prints what filters have put aside instead, each with its number; asks no swarm.
+    #[arg(long, conflicts_with_all = ["new", "follow"])]
+    pub(crate) held: bool,
+    /// Lets the message pass that is held under this number.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["new", "follow", "held"])]
+    pub(crate) release: Option<u64>,
+    /// Forgets the message that is held under this number.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["new", "follow", "held", "release"])]
+    pub(crate) discard: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -226,6 +240,17 @@ mod tests {
                 (send.profile.profile.as_str(), send.to.as_str(), send.text.as_str()),
                 ("p", "05", "text")
             );
+        }
+    }
+
+    #[test]
+    fn what_is_held_is_listed_released_or_discarded_one_at_a_time() {
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
+
+        let Verb::Inbox(inbox) = parse("starling inbox --release 7").unwrap().verb else { panic!("inbox") };
+        assert_eq!((inbox.held, inbox.release, inbox.discard), (false, Some(7), None));
+        for both in ["--held --release 7", "--release 7 --discard 7", "--held --follow", "--discard x"] {
+            assert!(parse(&format!("starling inbox {both}")).is_err(), "{both}");
         }
     }
 

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use starling::{
     Runtime,
     contracts::{
         accounts::Profile,
-        inbox::{ListMessages, MessageKind, Poll, StoredMessage},
+        inbox::{
+            DiscardHeld, ListHeld, ListMessages, MessageKind, Poll, ReleaseHeld, ReviewMark, StoredMessage,
+        },
     },
 };
 
@@ -29,7 +32,18 @@ pub(crate) async fn inbox(global: &Global, options: &Inbox) -> Result<(), Failur
     let runtime = verb.prepare(client::online(global)).await?;
     let output = Output::new(global.json);
     verb.with(runtime, async |runtime| {
+        if let Some(id) = options.release {
+            let released = runtime.ask(ReleaseHeld { profile, id }).await?;
+            return output.fact(&released, || line(&released));
+        }
+        if let Some(id) = options.discard {
+            runtime.ask(DiscardHeld { profile, id }).await?;
+            return output.fact(&json!({ "discarded": id }), || format!("discarded  {id}"));
+        }
         let mut reader = Reader { runtime, profile, output, printed: 0 };
+        if options.held {
+            return reader.print_held().await;
+        }
         if options.new {
             reader.skip_stored().await?;
         }
@@ -98,19 +112,35 @@ impl Reader<'_> {
         }
     }
 
+    /// What filters have put aside, each with the number by which it is released or discarded.
+    async fn print_held(&mut self) -> Result<(), Failure> {
+        loop {
+            let list = ListHeld { profile: self.profile.clone(), after: self.printed, limit: PAGE };
+            let page = self.runtime.ask(list).await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            for message in &page {
+                self.output.fact(message, || format!("held {}  {}", message.id, line(message)))?;
+                self.printed = message.id;
+            }
+        }
+    }
+
     async fn page(&self) -> Result<Vec<StoredMessage>, Failure> {
         let list = ListMessages { profile: self.profile.clone(), after: self.printed, limit: PAGE };
         Ok(self.runtime.ask(list).await?)
     }
 }
 
-/// A message for people: who wrote it to whom, and what.
+/// A message for people: who wrote it to whom, what a filter had to say of it, and what it says.
 fn line(message: &StoredMessage) -> String {
-    let StoredMessage { from, conversation, body, sent_at, kind, .. } = message;
+    let StoredMessage { from, conversation, body, sent_at, kind, review, .. } = message;
     let time = time(*sent_at);
     let who = if from == conversation { from.to_string() } else { format!("me -> {conversation}") };
+    let mark = review.as_ref().map(mark).unwrap_or_default();
     match kind {
-        MessageKind::Text => format!("{time}  {who}\n  {}", printable(body).replace('\n', "\n  ")),
+        MessageKind::Text => format!("{time}  {who}{mark}\n  {}", printable(body).replace('\n', "\n  ")),
         MessageKind::Unsupported => format!(
             "{time}  {who}\n  (a message of a later version; it is kept, and readable after an update)"
         ),
@@ -118,8 +148,15 @@ fn line(message: &StoredMessage) -> String {
     }
 }
 
+/// A line of its own: a text of the person who wrote must not look like it.
+fn mark(ReviewMark { reason, replaced }: &ReviewMark) -> String {
+    let reason = printable(reason).replace('\n', " ");
+    let replaced = if *replaced { "; the text is not the author's" } else { "" };
+    format!("\n! {reason}{replaced}")
+}
+
 /// The author's time. Authors may write any number; years of five digits have no usual form.
-fn time(sent_at: u64) -> String {
+pub(crate) fn time(sent_at: u64) -> String {
     const LAST: u64 = 253_402_300_799;
     match sent_at / 1000 {
         seconds @ ..=LAST => {
@@ -132,7 +169,7 @@ fn time(sent_at: u64) -> String {
 
 /// A stranger's text as a terminal may show it: what would move the cursor, change colours or turn the direction of the line is
 /// written out as its number.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let is_direction = |letter| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -155,6 +192,21 @@ mod tests {
             printable("a\u{1b}[31mb\u{7}\r\u{202e}c\nd\te \u{e9}"),
             "a\\u{1b}[31mb\\u{7}\\u{d}\\u{202e}c\nd\te \u{e9}"
         );
+    }
+
+    #[test]
+    fn what_a_filter_said_stands_on_a_line_that_no_text_can_have() {
+        let message: StoredMessage = serde_json::from_value(json!({
+            "id": 3, "hash": "aZAwLUV0JcxbL6NxwfqfYD2JxvjE8sY7Fm+crd9gg/o",
+            "from": format!("05{}", "11".repeat(32)), "conversation": format!("05{}", "11".repeat(32)),
+            "body": "one\n! fake", "sent_at": 0, "received_at": 1, "kind": "text",
+            "review": { "reason": "spam: links\n  x", "replaced": true },
+        }))
+        .unwrap();
+
+        let lines: Vec<String> = line(&message).lines().skip(1).map(str::to_owned).collect();
+
+        assert_eq!(lines, ["! spam: links   x; the text is not the author's", "  one", "  ! fake"]);
     }
 
     #[test]
