@@ -249,7 +249,7 @@ mod tests {
         for name in NOT_THE_CALLERS.into_iter().chain(["Host", "PROXY-Authorization", "proxy-connection"]) {
             is_refused(name, "a secret");
         }
-        for name in ["", "a b", "a:b", "a\r\nb", "\u{fc}", &"x".repeat(70_000)] {
+        for name in ["", "a b", "a:b", "a\r\nb", "\u{fc}"] {
             is_refused(name, "a secret");
         }
         for value in ["a secret\r\nhost: b", "a secret\n", "a secret\u{0}", "a secret\u{7f}"] {
