@@ -54,12 +54,17 @@ enum What {
     /// The hostile of a flood, as a process of its own
     #[command(hide = true)]
     Hostile(flood::Orders),
+    /// The node beside hostile plugins, as a process of its own
+    #[command(hide = true)]
+    PluginHost,
 }
 
 fn main() -> ExitCode {
     let Arguments { json, what } = Arguments::parse();
     let report = Report::new(json);
-    report.machine();
+    if !matches!(what, Some(What::Hostile(_) | What::PluginHost)) {
+        report.machine();
+    }
     let outcome = match what {
         None => {
             onion::measure(&report);
@@ -79,6 +84,7 @@ fn main() -> ExitCode {
         Some(What::Flood(options)) => flood::measure(&report, &options),
         Some(What::Plugins(options)) => plugins::measure(&report, &options),
         Some(What::Hostile(orders)) => flood::obey(&orders),
+        Some(What::PluginHost) => plugins::serve(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

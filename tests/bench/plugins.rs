@@ -3,6 +3,7 @@
 //! All plugins are those of the tests: `misbehave`, told to rest, has no effects; `counter` changes two keys and answers; the echo of
 //! the contract's first version answers. So the figures are of the host, and not of some SDK.
 
+mod hostile;
 mod house;
 
 use std::{
@@ -21,7 +22,8 @@ use starling::sandbox::{
 };
 use starling_test_guests::{guest, plugins_folder};
 
-use self::house::House;
+pub(crate) use self::hostile::serve;
+use self::house::{Cast, House};
 use crate::{
     machine,
     report::{Report, ms},
@@ -36,9 +38,21 @@ pub(crate) struct Options {
     /// How many events go through the whole host
     #[arg(long, default_value_t = 5_000)]
     events: usize,
+    /// Measures instead a node under load beside plugins that mean it harm
+    #[arg(long)]
+    hostile: bool,
+    /// How long each of these measurements takes, in seconds
+    #[arg(long, default_value_t = 30.0)]
+    seconds: f64,
+    /// How many stores per second the node has to do meanwhile
+    #[arg(long, default_value_t = 50.0)]
+    rate: f64,
 }
 
 pub(crate) fn measure(report: &Report, options: &Options) -> Result<()> {
+    if options.hostile {
+        return hostile::measure(report, options);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let guests = Guests::load()?;
     let bare = runtime.block_on(calls(report, &guests))?;
@@ -161,9 +175,10 @@ async fn whole(report: &Report, options: &Options, bare: Duration) -> Result<()>
         ("echo", "hello", "whole host, echo: one answer sent"),
         ("counter", "hello", "whole host, two keys and one answer"),
     ] {
-        let mut house = House::open(guest).await?;
-        house.run(text, options.events / 10).await?;
-        let took = house.run(text, options.events).await?;
+        let cast = [Cast { name: "bot", guest, section: house::plenty()?, is_kept: true }];
+        let house = House::open(&cast, |_| ()).await?;
+        house.run("bot", text, options.events / 10).await?;
+        let took = house.run("bot", text, options.events).await?;
         let one = took / u32::try_from(options.events)?;
         let per_second = 1.0 / one.as_secs_f64();
         report.figure(&format!("{what}, events per second"), per_second, "/s");

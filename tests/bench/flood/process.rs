@@ -78,8 +78,6 @@ impl Hostile {
         let input = process.stdin.take();
         let output = BufReader::new(process.stdout.take().context("the hostile have no output")?);
         let mut hostile = Self { process, input, output };
-        // The first line says what it measures on.
-        hostile.line()?;
         let tally = hostile.line()?;
         Ok((hostile, tally))
     }
