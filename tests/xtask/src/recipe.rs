@@ -62,7 +62,12 @@ pub fn test(arguments: &[String]) -> Result<()> {
 /// Runs the tests that plugins have of their own, on this machine's processor and without a sandbox.
 fn test_plugins() -> Result<()> {
     run(in_plugins("test", PLUGINS[0])?.args(["--workspace", "--no-fail-fast"]))
-        .context("tests of plugins failed")
+        .context("tests of plugins failed")?;
+    let templates = "sdk-wasm/templates/tests";
+    run(Command::new("node").arg("--test").arg(format!("{templates}/starling.test.mjs")))
+        .context("tests of the JavaScript template failed")?;
+    run(Command::new("python3").args(["-m", "unittest", "discover", "--start-directory", templates]))
+        .context("tests of the Python template failed")
 }
 
 /// Tests failed, and the test runner has said so: its summary is to stay the last word.
