@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use redb::ReadableTable as _;
 use starling_contracts::{
     accounts::{Account, AccountSecrets},
     inbox::{Detail, MessageKind, MessageRef},
