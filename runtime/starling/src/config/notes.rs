@@ -56,7 +56,9 @@ pub fn notes() -> Notes {
             starling_gateway::omq::Config::NOTES,
         )
         .section("accounts", "Client: the accounts of the data folder.", starling_accounts::Config::NOTES)
-        .section("inbox", "Client: sending, polling, reading.", starling_inbox::Config::NOTES);
+        .section("inbox", "Client: sending, polling, reading.", starling_inbox::Config::NOTES)
+        .section("sandbox", "Client: what holds for all plugins.", starling_sandbox::Config::NOTES)
+        .appendix(starling_sandbox::config::PluginConfig::EXAMPLE);
     [
         "transport",
         "storage",
@@ -69,6 +71,7 @@ pub fn notes() -> Notes {
         "gateway.quic",
         "accounts",
         "inbox",
+        "sandbox",
     ]
     .into_iter()
     .fold(notes, bounds)
