@@ -146,7 +146,7 @@ fn new_text(body: &str, sent_at: u64) -> Result<Text, Error> {
 
 fn profile(secrets: &AccountSecrets) -> Option<Profile> {
     let name = secrets.account.name.clone();
-    (!name.is_empty()).then(|| Profile { name, picture: None, updated_at_seconds: secrets.name_updated_at })
+    (!name.is_empty()).then_some(Profile { name, picture: None, updated_at_seconds: secrets.name_updated_at })
 }
 
 #[cfg(test)]
