@@ -9,7 +9,9 @@ use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, SourceMap, WorldId};
 pub fn contract() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk-wasm/wit");
     let files = fs::read_dir(folder).expect("the contract is there");
-    let mut files: Vec<_> = files.map(|file| file.expect("a folder can be listed").path()).collect();
+    let files = files.map(|file| file.expect("a folder can be listed").path());
+    let mut files: Vec<_> =
+        files.filter(|file| file.extension().is_some_and(|ending| ending == "wit")).collect();
     files.sort();
     files.iter().map(|file| fs::read_to_string(file).expect("the contract can be read")).collect()
 }

@@ -78,9 +78,9 @@ fn leak(mebibytes: u64) {
     black_box(Box::leak(vec![1_u8; length].into_boxed_slice()));
 }
 
-/// Takes eight bytes after eight bytes, for good.
+/// Takes a few bytes after a few bytes, for good.
 fn many_small() -> ! {
     loop {
-        black_box(Box::leak(Box::new(black_box(1_u64))));
+        black_box(Box::leak(Box::new(black_box([1_u64; 12]))));
     }
 }

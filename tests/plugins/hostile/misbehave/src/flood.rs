@@ -84,11 +84,8 @@ fn fetch(url: &str) -> Result<(), Failure> {
 
 /// Gives a very long text to every parameter of every import that takes one.
 fn huge_texts(text: &str) -> Result<(), Failure> {
-    let long_ref = MessageRef { conversation: text.to_owned(), author: text.to_owned(), sent_at: 1 };
-    let mut request = get(text);
-    request.method = text.to_owned();
-    request.headers = vec![(text.to_owned(), http::HeaderValue::Text(text.to_owned()))];
     tell("outbox.send to", outbox::send(text, "hi"));
+    let long_ref = MessageRef { conversation: text.to_owned(), author: text.to_owned(), sent_at: 1 };
     tell("outbox.send body", outbox::send(&"05".repeat(33), text));
     tell("outbox.reply to", outbox::reply(&long_ref, "hi"));
     tell("outbox.react emoji", outbox::react(&message_of(&"05".repeat(33)), text, false));
@@ -104,6 +101,10 @@ fn huge_texts(text: &str) -> Result<(), Failure> {
     tell("timers.set", timers::set(text, u64::MAX, Some(u64::MAX)));
     tell("timers.cancel", timers::cancel(text));
     tell("timers.list-set", timers::list_set(text, Some(text)));
+    drop(long_ref);
+    let mut request = get(text);
+    request.method = text.to_owned();
+    request.headers = vec![(text.to_owned(), http::HeaderValue::Text(text.to_owned()))];
     tell("http.fetch", http::fetch(&request));
     tell("secrets.exists", secrets::exists(text));
     tell("secrets.reveal", secrets::reveal(text));
