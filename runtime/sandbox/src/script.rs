@@ -90,7 +90,8 @@
 //! | `refused` | **`call`** (such as `outbox.send`), `error` (`access-denied`, `quota-exceeded`, `invalid-argument`, `not-found`, `other`) |
 //!
 //! `log`, `printed`, `fetch` and `refused` are only looked at in a step whose `expect` has at least one of the same kind, so a new
-//! line in a log breaks no test. What a call that fails has sent, set and stored is undone, and so is not there to be expected.
+//! line in a log breaks no test. What a call that fails has sent, set and stored is undone, and so is not there to be expected;
+//! a script does not offer its event again.
 //!
 //! # Patterns
 //!

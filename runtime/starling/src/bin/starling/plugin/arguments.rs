@@ -52,7 +52,7 @@ pub(crate) enum Plugin {
     Record(Record),
     /// Plays a recording to a component, and shows the first thing that it does otherwise.
     Replay(Replay),
-    /// Has two filters judge recorded traffic, and shows where they differ.
+    /// Has two filters judge recorded traffic, each with the config of its plugin.toml, and shows where they differ.
     Compare(Compare),
 }
 

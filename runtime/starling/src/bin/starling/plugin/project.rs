@@ -131,7 +131,11 @@ pub(super) fn digest(component: &[u8]) -> Digest {
 
 /// Compiles a component.
 pub(super) fn compile(sandbox: &Sandbox, path: &Path, component: &[u8]) -> Result<Plugin, Failure> {
-    sandbox.compile(component).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    sandbox.compile(component).map_err(|error| {
+        // The engine explains some defects over many lines.
+        let sentence: Vec<_> = error.to_string().split_whitespace().map(str::to_owned).collect();
+        Failure::usage(format!("{}: {}", path.display(), sentence.join(" ")))
+    })
 }
 
 /// The machine that plugins run on while they are made; it remembers what it has compiled.
