@@ -112,6 +112,7 @@
 //! a server that does not answer in time does, and `"hang"` lets it wait until the deadline of the whole call.
 
 mod action;
+mod ending;
 mod expect;
 mod format;
 mod host;

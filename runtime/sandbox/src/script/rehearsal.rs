@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
+    ending::Ended,
     format::ScriptError,
     host::Scripted,
     people::{ME, People, person},
@@ -81,7 +82,7 @@ impl Rehearsal {
         let mut stage = self.host.stage();
         let done = stage.take_done();
         let done = done.iter().map(|action| action.describe(&stage.people).to_string()).collect();
-        Rehearsed { ended: super::expect::Ended::of(&outcome).to_string(), done, outcome }
+        Rehearsed { ended: Ended::of(&outcome).to_string(), done, outcome }
     }
 
     pub(super) async fn perform(

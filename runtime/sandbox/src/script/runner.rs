@@ -4,7 +4,7 @@ use futures::future::LocalBoxFuture;
 use serde_json::json;
 
 use super::{
-    expect::{Ended, Ending},
+    ending::{Ended, Ending},
     format::Script,
     pattern::{Pattern, quoted},
     rehearsal::Rehearsal,

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    expect::{Ending, Expected, Subject, millis},
+    ending::Ending,
+    expect::{Expected, Subject, millis},
     pattern::{Pattern, quoted},
     people::{People, SOMEBODY},
 };
