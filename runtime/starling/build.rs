@@ -34,7 +34,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Adds a file, or all files below a folder, by their paths seen from the SDK.
-fn collect(sdk: &Path, path: &Path, files: &mut Vec<(String, PathBuf)>) -> Result<(), Box<dyn std::error::Error>> {
+fn collect(
+    sdk: &Path,
+    path: &Path,
+    files: &mut Vec<(String, PathBuf)>,
+) -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed={}", path.display());
     if !path.is_dir() {
         let name = path.strip_prefix(sdk)?.to_str().ok_or("a path of the SDK is no valid UTF-8")?;

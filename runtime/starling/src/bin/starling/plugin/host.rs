@@ -24,6 +24,8 @@ use crate::{
 
 /// How often the plugin's state and its log are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Who tries a plugin out does not want to wait for its answer.
+const POLL: Duration = Duration::from_millis(300);
 /// How long a plugin may take until it runs: the first time, its code has to be compiled.
 const RUNNING_WITHIN: Duration = Duration::from_secs(120);
 
@@ -100,6 +102,7 @@ impl Host {
         };
         config.plugins.insert(name.clone(), section);
         config.sandbox.enabled = true;
+        config.sandbox.poll = config.sandbox.poll.min(POLL);
         let folder = PluginFolder::new(&config.runtime.data_folder());
         let log = folder.log(name);
         let log = Follower::from_now(&log)
