@@ -28,8 +28,13 @@ pub fn test(arguments: &[String]) -> Result<()> {
     enter_root()?;
     let needs_program = arguments.is_empty() || arguments.iter().any(|argument| argument == "starling-tests");
     if needs_program {
-        // The tests across crates start real processes of this program.
-        run(cargo().args(["build", "--package", "starling", "--bin", "starling"]))?;
+        // The tests across crates start real processes of this program. With everything else in one go, so that no crate is
+        // built once for the program and once more, with other features, for the tests.
+        let what: &[&str] = match arguments {
+            [] => &["--workspace", "--all-targets"],
+            _ => &["--package", "starling", "--bin", "starling"],
+        };
+        run(cargo().arg("build").args(what))?;
     }
     let program =
         env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from).join("debug/starling");
