@@ -1,11 +1,17 @@
 //! The whole way to a web server and back: a client, nodes, a server that opens what is sealed for it. And what nodes refuse.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 use starling::Runtime;
-use starling_contracts::routing::{AskServer, Error};
+use starling_contracts::{
+    routing::{AskServer, Error},
+    transport::{self, FetchWeb, Reach, WebHost, WebMethod},
+};
 use starling_protocol::{
     crypto::random_bytes,
     onion::{
@@ -15,7 +21,7 @@ use starling_protocol::{
     },
     swarm::SwarmId,
 };
-use starling_tests::{Authority, Devnet, RunningNode, WebServer, insecure_client};
+use starling_tests::{Authority, Devnet, Names, RunningNode, WebServer, insecure_client};
 
 struct Client {
     runtime: Runtime,
@@ -50,6 +56,23 @@ impl Client {
         };
         self.runtime.ask(ask).await
     }
+
+    /// Asks for a page without any hop, as plugins do.
+    async fn fetch(&self, reach: Reach) -> Result<transport::WebPage, transport::Error> {
+        let fetch = FetchWeb {
+            tls: false,
+            host: WebHost::Address(self.server.address.ip()),
+            port: self.server.address.port(),
+            method: WebMethod::Post,
+            target: WebServer::REDIRECT.to_owned(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            reach,
+            max_answer: 256 << 10,
+            deadline: Duration::from_secs(60),
+        };
+        self.runtime.ask(fetch).await
+    }
 }
 
 fn v4(endpoint: &str, body: Option<Vec<u8>>) -> Vec<u8> {
@@ -76,6 +99,11 @@ async fn web_servers_are_reached(first_hop: &str) {
     assert_eq!(redirected, Err(Error::Refused { status: 502 }));
     let long = client.ask(WebServer::V4, v4(WebServer::LONG, None)).await;
     assert_eq!(long, Err(Error::Refused { status: 502 }), "no node carries 20 MB back");
+    let fetched = client.fetch(Reach::Anywhere).await.expect("a client asks for itself too");
+    assert_eq!((fetched.status, fetched.body), (302, Bytes::new()));
+    let location = ("location".to_owned(), WebServer::V4.to_owned());
+    assert!(fetched.headers.contains(&location), "which is told, not followed");
+    assert_eq!(client.fetch(Reach::Public).await, Err(transport::Error::ForbiddenAddress));
 
     client.runtime.stop().await;
 }
@@ -109,8 +137,12 @@ fn plain(status: u16, text: &str) -> Answer {
 
 impl Exit {
     async fn start(assignments: &[&str]) -> Self {
+        Self::start_in(assignments, &[]).await
+    }
+
+    async fn start_in(assignments: &[&str], environment: &[(&str, PathBuf)]) -> Self {
         let authority = Authority::generate();
-        let node = RunningNode::start(&authority.key(), assignments);
+        let node = RunningNode::start_in(&authority.key(), assignments, environment);
         authority.list(1, &[(&node, SwarmId(1))]);
         node.wait_until_ready().await;
         Self { node, server: WebServer::start() }
@@ -173,6 +205,50 @@ async fn names_and_addresses_of_the_own_machine_are_refused_outside_of_private_n
         assert_eq!(answer, plain(502, "This service node does not relay to that web server"), "{host}");
     }
     assert_eq!(exit.server.asked(), 0, "nobody was asked");
+}
+
+/// An address of the public internet that nobody has: its block was given back, and no route leads there.
+const NOBODYS: &str = "3ffe::1";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_the_system_resolves_to_the_own_machine_is_refused_wherever_else_it_leads() {
+    let names = Names::new(&[
+        ("rebind.test", &["127.0.0.1"]),
+        ("mixed.test", &[NOBODYS, "127.0.0.1", "::1"]),
+        ("mapped.test", &["::ffff:127.0.0.1", "10.0.0.1", "169.254.169.254"]),
+        ("moves.test", &[NOBODYS]),
+    ]);
+    let quick = "transport.connect_within=\"1s\"";
+    let exit = Exit::start_in(&[quick], &names.environment()).await;
+    let refused = plain(502, "This service node does not relay to that web server");
+    let unreachable = plain(502, "The web server could not be reached");
+
+    assert_eq!(exit.ask("rebind.test", WebServer::V4, WebServer::ECHO).await, refused);
+    assert_eq!(exit.ask("mapped.test", WebServer::V4, WebServer::ECHO).await, refused);
+    // Only what is public of it is tried.
+    assert_eq!(exit.ask("mixed.test", WebServer::V4, WebServer::ECHO).await, unreachable);
+    assert_eq!(exit.ask("moves.test", WebServer::V4, WebServer::ECHO).await, unreachable);
+    names.set(&[("moves.test", &["127.0.0.1"])]);
+    assert_eq!(exit.ask("moves.test", WebServer::V4, WebServer::ECHO).await, refused);
+
+    assert_eq!(exit.server.asked(), 0, "nobody was asked");
+    let once_each = ["rebind.test", "mapped.test", "mixed.test", "moves.test", "moves.test"];
+    assert_eq!(names.asked(), once_each, "no second lookup that could say something else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_the_system_resolves_to_the_own_machine_is_asked_in_private_networks() {
+    let names = Names::new(&[("rebind.test", &["127.0.0.1"]), ("mixed.test", &[NOBODYS, "127.0.0.1"])]);
+    let private = ["routing.relay.web.private_addresses=true", "transport.connect_within=\"1s\""];
+    let exit = Exit::start_in(&private, &names.environment()).await;
+
+    for name in ["rebind.test", "mixed.test"] {
+        let answer = exit.ask(name, WebServer::V4, WebServer::ECHO).await;
+        assert_eq!(answer, Answer::Server { code: 201, body: b"a body".to_vec() }, "{name}");
+    }
+
+    assert_eq!(exit.server.asked(), 2);
+    assert_eq!(names.asked(), ["rebind.test", "mixed.test"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

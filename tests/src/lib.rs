@@ -3,7 +3,7 @@
 //! - [`Devnet`]: a private network, as `starling devnet` starts it.
 //! - [`Client`]: the command line with a data folder of its own.
 //! - [`RunningNode`]: one node; [`Authority`]: who lists such nodes.
-//! - [`WebServer`]: a web server that nodes relay to.
+//! - [`WebServer`]: a web server that nodes relay to. [`Names`]: names that a node resolves as a test says.
 //! - [`OmqClient`]: a client of the OxenMQ door.
 //! - [`QuicClient`]: a client of a node's QUIC door.
 //! - [`Python`]: the second implementation in `interop/client.py`, with what it stands on; [`PythonProcess`]: the other scripts there.
@@ -14,6 +14,7 @@ mod binary;
 mod client;
 mod devnet;
 mod https;
+mod names;
 mod node;
 mod omq;
 mod process;
@@ -27,6 +28,7 @@ pub use binary::{repository, starling};
 pub use client::{Client, Finished, finish};
 pub use devnet::{Devnet, Node};
 pub use https::{insecure_client, insecure_tls};
+pub use names::{Name, Names};
 pub use node::{RunningNode, mentions};
 pub use omq::{Notification, OmqClient, Unanswered};
 pub use process::{children_of, eventually, signal};

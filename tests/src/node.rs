@@ -25,6 +25,11 @@ pub struct RunningNode {
 impl RunningNode {
     /// Starts a node that waits for a node list at [`RunningNode::node_list`], with further `-O` assignments.
     pub fn start(authority: &str, assignments: &[&str]) -> Self {
+        Self::start_in(authority, assignments, &[])
+    }
+
+    /// As [`RunningNode::start`], with further variables of the environment.
+    pub fn start_in(authority: &str, assignments: &[&str], environment: &[(&str, PathBuf)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the node");
         let list = folder.path().join("nodes.json");
         let backend =
@@ -44,6 +49,7 @@ impl RunningNode {
         for assignment in own.iter().map(String::as_str).chain(assignments.iter().copied()) {
             command.args(["-O", assignment]);
         }
+        command.envs(environment.iter().map(|(name, value)| (*name, value)));
         let log = std::fs::File::create(folder.path().join("log")).expect("the log can be written");
         let mut process = command
             .stdin(Stdio::null())
