@@ -55,8 +55,13 @@ pub struct EngineOptions {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// This machine does not let code be run in that way.
-    #[error("plugins cannot run on this machine ({0}); sandbox.code = \"interpreted\" may work")]
+    /// Code cannot be made at run time, which hardened systems forbid.
+    #[error(
+        "this system does not let plugins be compiled ({0}); with sandbox.code = \"interpreted\" they run without"
+    )]
+    Forbidden(String),
+    /// The engine cannot be set up on this machine.
+    #[error("plugins cannot run on this machine: {0}")]
     Engine(String),
     /// The folder for compiled code is not usable.
     #[error("the cache of compiled plugins cannot be used: {0}")]
@@ -96,6 +101,7 @@ impl Sandbox {
                 (Engine::new(&config).map_err(refused)?, false)
             }
         };
+        probe(&engine, options.mode)?;
         let linker = Room::linker(&engine).map_err(refused)?;
         let ticker = Ticker::start(engine.clone())?;
         let places = Arc::new(Semaphore::new(usize::try_from(options.instances).unwrap_or(usize::MAX >> 3)));
@@ -132,13 +138,17 @@ impl Sandbox {
     }
 }
 
-/// Does this machine let plugins run in that way? Found out by running a function, since what forbids code made at run time
-/// forbids it only then.
-pub fn probe(mode: CodeMode) -> Result<(), SandboxError> {
-    let options = EngineOptions { mode, cache: None, max_memory: 1 << 20, instances: 1 };
-    let engine = Engine::new(&config(&options, None, Allocation::OnDemand)?).map_err(refused)?;
-    // (module), and nothing in it: compiled code is made executable all the same.
-    wasmtime::Module::new(&engine, b"\0asm\x01\0\0\0").map(drop).map_err(refused)
+/// A module with one function that does nothing.
+const NOTHING: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a\x04\x01\x02\0\x0b";
+
+/// Does this machine let plugins run in that way? Found out with a function, since what forbids code made at run time forbids it
+/// only then.
+fn probe(engine: &Engine, mode: CodeMode) -> Result<(), SandboxError> {
+    let made = wasmtime::Module::new(engine, NOTHING);
+    made.map(drop).map_err(|error| match mode {
+        CodeMode::Native => SandboxError::Forbidden(format!("{error:#}")),
+        CodeMode::Interpreted => refused(error),
+    })
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -54,7 +54,7 @@ pub mod words;
 mod workers;
 
 pub use config::Config;
-pub use engine::{EngineOptions, Sandbox, SandboxError, probe};
+pub use engine::{EngineOptions, Sandbox, SandboxError};
 pub use guest::{Bare, Fault, FaultKind, Limits, LoadError, Moment, Plugin, Seat};
 pub use manifest::World;
 pub use specs::{Crew, crew};
