@@ -232,25 +232,7 @@ impl Seat {
         self.busy
     }
 
-    /// Makes an instance that waits for the first call, where instances are kept.
-    ///
-    /// # Errors
-    /// As of a call.
-    pub async fn warm_up(&mut self, moment: &Moment) -> Result<(), Fault> {
-        if self.retire_after.is_some() && self.kept.is_none() {
-            let sandbox = self.plugin.sandbox.clone();
-            let place = sandbox.place().await;
-            let _ticking = sandbox.tick();
-            let mut store = self.store(moment);
-            let making = tokio::time::timeout(self.limits.call_time, self.plugin.instantiate(&mut store));
-            let made = making.await.map_err(|_| late(self.limits.call_time))?;
-            let exports = made.map_err(|error| fault(&error, store.data()))?;
-            self.kept = Some(Instance { store, exports, calls: 0, place });
-        }
-        Ok(())
-    }
-
-    /// Runs one call, and hands the host back. A trap, an overrun or a deadline drops the instance.
+    /// Runs one call, and hands the host back. A call that fails, in whatever way, drops the instance.
     pub async fn call(
         &mut self,
         event: &Event,
@@ -309,7 +291,9 @@ impl Seat {
             host.printed(&text);
         }
         store.calls += 1;
-        if outcome.is_ok() && self.retire_after.is_some_and(|most| store.calls < most) {
+        // What a failed call has changed is undone, and so is what the instance remembers of it.
+        let went_well = matches!(outcome, Ok(Outcome::Done | Outcome::Judged(_)));
+        if went_well && self.retire_after.is_some_and(|most| store.calls < most) {
             let Seated { store, exports, calls, place } = store;
             self.kept = exports.map(|exports| Instance { store, exports, calls, place });
         }

@@ -9,6 +9,9 @@ use crate::engine::SandboxError;
 /// How much lower than the node's own threads they rank. The system gives them about a thirtieth of a core that both want.
 const RANK: i32 = 15;
 
+/// Plugins that are read and compiled at once, for each thread: when a thousand of them are started, each takes memory for it.
+const COMPILING_PER_THREAD: usize = 4;
+
 /// A few threads, shared by all plugins. Guests take turns on them.
 pub(crate) struct Workers {
     /// There until the drop.
@@ -24,6 +27,7 @@ impl Workers {
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
+            .max_blocking_threads(threads * COMPILING_PER_THREAD)
             .thread_name("starling-guest")
             .on_thread_start(|| {
                 // Where the system does not let a thread rank lower, guests run beside everybody else.
