@@ -1,32 +1,39 @@
 //! The actor that answers what the filters of an account say.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use starling_contracts::{
     accounts::Profile,
     plugins::{Error, Review, ReviewItem, Verdict},
 };
-use starling_kernel::{Actor, Bounds, Context, Handler, Spec, Task, task};
+use starling_kernel::{Actor, Bounds, Clock, Context, Handler, Spec, Task, task};
 
 use crate::{
     config::OnFailure,
     event::{self, Item},
     house::Housing,
+    load::Refusal,
     manifest::World,
     roster::{Condition, Post, Roster},
 };
 
+/// How long a filter has, waiting for its turn included: less than the inbox waits for all of them.
+const LONGEST_REVIEW: Duration = Duration::from_secs(8);
+
 /// Asks every filter of an account, and answers with the strictest verdict.
 pub struct Filters {
     roster: Arc<Roster>,
+    clock: Arc<dyn Clock>,
 }
 
 /// How to run the actor; it starts after the keeper of the plugins.
 pub(crate) fn spec(bounds: Bounds, housing: Housing) -> Spec<Filters> {
-    Spec::new(move |_| {
+    Spec::new(move |ctx| {
         let housing = housing.clone();
-        async move { Ok(Filters { roster: Arc::clone(&housing.house()?.roster) }) }
+        async move {
+            Ok(Filters { roster: Arc::clone(&housing.house()?.roster), clock: Arc::clone(ctx.clock()) })
+        }
     })
     .bounds(bounds)
     .needs("plugins")
@@ -39,32 +46,49 @@ impl Actor for Filters {
 
 impl Handler<Review> for Filters {
     fn handle(&mut self, review: Review, _: &Context) -> Task<Result<Verdict, Error>> {
-        let roster = Arc::clone(&self.roster);
+        let (roster, clock) = (Arc::clone(&self.roster), Arc::clone(&self.clock));
         task(async move {
             let item = item(review.item);
-            let judged = roster.all().map(|post| judge(post, &review.profile, item.clone()));
+            let judged = roster.all().map(|post| judge(post, &review.profile, item.clone(), &*clock));
             let verdicts = join_all(judged).await;
             Ok(verdicts.into_iter().max_by_key(strictness).unwrap_or_default())
         })
     }
 }
 
-/// What one plugin says: a bot allows everything, and so does a filter of another account or one that is switched off.
-async fn judge(post: &Post, account: &Profile, item: Item) -> Verdict {
-    match post.settled().await {
-        Condition::Running { world: World::Filter, profile, on_failure, .. } if profile == *account => {
-            match post.review(item).await {
-                Some(verdict) => named(&post.name, verdict),
-                None => failed(post, on_failure),
+/// What one plugin says: a bot allows everything, and so does a filter of another account or one that is switched off. One that
+/// takes too long has failed.
+async fn judge(post: &Post, account: &Profile, item: Item, clock: &dyn Clock) -> Verdict {
+    let judging = async {
+        match post.settled().await {
+            Condition::Running { world: World::Filter, profile, .. } if profile == *account => {
+                post.review(item).await.map(|verdict| named(&post.name, verdict))
             }
+            Condition::Refused(_) => None,
+            _ => Some(Verdict::Allow),
         }
-        Condition::Refused { on_failure, .. } => failed(post, on_failure),
-        _ => Verdict::Allow,
-    }
+    };
+    let verdict = tokio::select! {
+        biased;
+        verdict = judging => verdict,
+        () = clock.sleep(LONGEST_REVIEW) => None,
+    };
+    verdict.unwrap_or_else(|| failed(post, account))
 }
 
 /// What becomes of a message that a filter could not judge.
-fn failed(post: &Post, on_failure: OnFailure) -> Verdict {
+fn failed(post: &Post, account: &Profile) -> Verdict {
+    let is_its = |profile: &Option<Profile>| profile.as_ref().is_none_or(|profile| profile == account);
+    let on_failure = match &*post.condition.borrow() {
+        Condition::Running { on_failure, .. } => *on_failure,
+        Condition::Refused(Refusal { profile, on_failure, .. })
+        | Condition::Loading { on_failure, profile }
+            if is_its(profile) =>
+        {
+            *on_failure
+        }
+        _ => OnFailure::Show,
+    };
     match on_failure {
         OnFailure::Show => Verdict::Allow,
         OnFailure::Hold => Verdict::Hold { reason: format!("{}: could not judge it", post.name) },

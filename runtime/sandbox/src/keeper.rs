@@ -2,7 +2,6 @@
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 
-use futures::future::join_all;
 use starling_contracts::{
     accounts::Profile,
     inbox::{MessageReceived, Poll},
@@ -12,11 +11,10 @@ use starling_kernel::{Actor, CallError, Context, Fault, Handler, Kinded as _, Sp
 use tracing::debug;
 
 use crate::{
-    folder::Stamp,
     house::{House, Housing},
     manifest::World,
     metrics,
-    roster::{Condition, Post},
+    roster::Condition,
 };
 
 /// How often the plugins' folders are looked at.
@@ -82,20 +80,26 @@ impl Handler<MessageReceived> for Keeper {
     }
 }
 
-/// Asks the swarms of the accounts that bots speak as for what is new, again and again.
+/// Asks the swarms of the accounts that bots speak as for what is new, again and again. One swarm may be slow, which is nothing to
+/// the accounts of others.
 fn poll_for_bots(house: &Arc<House>, ctx: &Context) {
     let poll = ctx.recipient::<Poll>();
-    let house = Arc::clone(house);
+    let asked = Rc::<RefCell<BTreeSet<Profile>>>::default();
+    let (house, context) = (Arc::clone(house), ctx.clone());
     ctx.every(house.config.poll, move || {
-        let (poll, house) = (poll.clone(), Arc::clone(&house));
-        task(async move {
-            let polls = profiles(&house).into_iter().map(|profile| poll.ask(Poll { profile }));
-            for outcome in join_all(polls).await {
-                if let Err(error) = outcome {
+        for profile in profiles(&house) {
+            if !asked.borrow_mut().insert(profile.clone()) {
+                continue;
+            }
+            let (poll, asked) = (poll.clone(), Rc::clone(&asked));
+            context.spawn(async move {
+                if let Err(error) = poll.ask(Poll { profile: profile.clone() }).await {
                     debug!(kind = ?error.kind(), "a poll for plugins failed");
                 }
-            }
-        })
+                asked.borrow_mut().remove(&profile);
+            });
+        }
+        done(())
     });
 }
 
@@ -108,31 +112,22 @@ fn profiles(house: &House) -> BTreeSet<Profile> {
     house.roster.all().filter_map(|post| bot(&post.condition.borrow())).collect()
 }
 
-/// Tells plugins of which something changed on disk.
+/// Tells plugins of which something changed on disk since they were loaded.
 fn watch_folders(house: &Arc<House>, ctx: &Context) {
     let house = Arc::clone(house);
     let pool = ctx.pool().clone();
-    let stamps = Rc::<RefCell<Option<Vec<Seen>>>>::default();
     ctx.every(LOOK, move || {
-        let (house, pool, stamps) = (Arc::clone(&house), pool.clone(), Rc::clone(&stamps));
+        let (house, pool) = (Arc::clone(&house), pool.clone());
         task(async move {
             let looking = Arc::clone(&house);
-            let look = move || looking.roster.all().map(|post| look_at(&looking, post)).collect::<Vec<_>>();
-            let Ok(now) = pool.run(look).await else { return };
-            if let Some(before) = stamps.borrow_mut().replace(now.clone()) {
-                let changed =
-                    house.roster.all().zip(before.iter().zip(&now)).filter(|(_, (old, new))| old != new);
-                changed.for_each(|(post, _)| post.changed.notify_one());
-            }
+            let look = move || {
+                let outdated = looking.roster.all().filter(|post| post.is_outdated(&looking.folder));
+                outdated.for_each(|post| post.changed.notify_one());
+            };
+            // It fails when the process stops, and then nothing changes any more.
+            let _ = pool.run(look).await;
             let is_running = |condition: &Condition| matches!(condition, Condition::Running { .. });
             metrics::running(house.roster.all().filter(|post| is_running(&post.condition.borrow())).count());
         })
     });
-}
-
-/// What was seen of a plugin: in its folder, and where it is loaded from otherwise.
-type Seen = (Stamp, Stamp);
-
-fn look_at(house: &House, post: &Post) -> Seen {
-    (house.folder.stamp(&post.name), Stamp::of(&post.source()))
 }

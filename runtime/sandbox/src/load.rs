@@ -57,12 +57,40 @@ pub(crate) enum NotRunning {
     /// It runs as it should already.
     Unchanged,
     /// Something is missing, or wrong.
-    Refused {
-        reason: String,
-        on_failure: OnFailure,
-        /// Must what runs now end too? It must when it is the operator who changed something.
-        must_end: bool,
-    },
+    Refused(Refusal),
+}
+
+/// What is missing or wrong, and what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) reason: String,
+    /// May it be otherwise in a while, though nobody changes anything?
+    pub(crate) is_passing: bool,
+    pub(crate) on_failure: OnFailure,
+    /// The account that it was to speak as, if the operator says.
+    pub(crate) profile: Option<Profile>,
+    /// Must what runs now end too? It must when it is the operator who changed something.
+    pub(crate) must_end: bool,
+}
+
+/// A reason, and whether it may pass by itself.
+#[derive(Debug)]
+pub(crate) struct Hindrance {
+    pub(crate) reason: String,
+    pub(crate) is_passing: bool,
+}
+
+impl Hindrance {
+    /// Another actor or the disk did not do its part.
+    pub(crate) fn passing(reason: impl std::fmt::Display) -> Self {
+        Self { reason: reason.to_string(), is_passing: true }
+    }
+}
+
+impl From<String> for Hindrance {
+    fn from(reason: String) -> Self {
+        Self { reason, is_passing: false }
+    }
 }
 
 /// Loads the plugin as it is on disk now, with the settings' section over what was set by commands.
@@ -73,34 +101,45 @@ pub(crate) async fn load(
     before: Option<&Loaded>,
 ) -> Result<Loaded, NotRunning> {
     let name = &post.name;
-    let section = section(house, name).map_err(|reason| NotRunning::Refused {
-        reason,
-        on_failure: before.map_or(OnFailure::default(), |loaded| loaded.on_failure),
-        must_end: false,
+    post.note_seen(&house.folder);
+    let section = section(house, name).map_err(|reason| {
+        let settings = || house.sections.get(name).cloned().unwrap_or_default();
+        let known = before.map_or_else(settings, |before| before.identity.section.clone());
+        NotRunning::Refused(Refusal::new(reason.into(), &known, false))
     })?;
     if !section.is_enabled() {
         return Err(NotRunning::Disabled);
     }
-    let on_failure = section.on_failure.unwrap_or_default();
-    let must_end = before.is_some_and(|before| before.identity.section != section);
-    let refused = |reason| NotRunning::Refused { reason, on_failure, must_end };
+    post.expect(&section);
+    let must_end = before.is_some_and(|before| !before.may_go_on(&section));
+    let refused = |why: Hindrance| NotRunning::Refused(Refusal::new(why, &section, must_end));
 
-    post.loads_from(section.source.as_deref().map(files).unwrap_or_default());
+    post.loads_from(section.source.as_deref().map(files).unwrap_or_default(), &house.folder);
     let package = off_thread(house, {
         let (name, section) = (name.clone(), section.clone());
         move |house| package(house, &name, &section)
     });
-    let package = package.await.map_err(refused)?;
+    let Some(package) = package.await.map_err(|reason| refused(reason.into()))? else {
+        // It was taken away, so that what runs is nothing that anybody wants to go on.
+        return Err(NotRunning::Refused(Refusal::new(not_installed(name), &section, true)));
+    };
     let identity = Identity {
         digest: package.digest(),
         manifest: Digest::of(package.manifest_text.as_bytes()),
-        section,
+        section: section.clone(),
         recording: house.folder.recording(name),
     };
     if before.is_some_and(|before| before.identity == identity) {
         return Err(NotRunning::Unchanged);
     }
     admit(house, papers, name, package, identity).await.map_err(refused)
+}
+
+impl Refusal {
+    fn new(Hindrance { reason, is_passing }: Hindrance, section: &PluginConfig, must_end: bool) -> Self {
+        let profile = section.profile.clone();
+        Self { reason, is_passing, on_failure: section.failing(), profile, must_end }
+    }
 }
 
 /// Checks everything that does not need the component to run, and compiles it.
@@ -110,7 +149,7 @@ async fn admit(
     name: &PluginName,
     package: Package,
     identity: Identity,
-) -> Result<Loaded, String> {
+) -> Result<Loaded, Hindrance> {
     let section = &identity.section;
     check_origin(house, section, &package)?;
     let manifest = Arc::new(package.manifest);
@@ -130,7 +169,8 @@ async fn admit(
             "plugin.toml says {}, and the component is a {}",
             manifest.world,
             plugin.world().name()
-        ));
+        )
+        .into());
     }
     papers.journal.allow(allowance.log_lines_per_minute);
     let config = serde_json::Value::Object(section.effective_config(&manifest.config)).to_string();
@@ -152,7 +192,7 @@ async fn admit(
     Ok(Loaded {
         desk: Arc::new(desk),
         events: Arc::new(manifest.events()),
-        on_failure: section.on_failure.unwrap_or_default(),
+        on_failure: section.failing(),
         manifest,
         plugin,
         secrets,
@@ -181,7 +221,7 @@ impl Loaded {
     }
 
     /// Where it keeps what it knows.
-    pub(crate) fn book(&self, house: &House) -> Result<Book, NotRunning> {
+    pub(crate) fn book(&self, house: &House) -> Result<Book, Hindrance> {
         let Allowance { kv_keys, kv_bytes, timers, sends_per_call, sends_per_minute, .. } =
             self.desk.allowance;
         let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
@@ -194,7 +234,7 @@ impl Loaded {
             ..ledger::Quotas::default()
         };
         let book = house.ledger.book(self.desk.name.as_str(), &self.secrets.at_rest, quotas);
-        book.map_err(|error| self.refused(error.to_string()))
+        book.map_err(Hindrance::passing)
     }
 
     /// What writes its calls down, if the operator wants that.
@@ -209,8 +249,17 @@ impl Loaded {
     }
 
     /// It was loaded, and then could not begin.
-    pub(crate) fn refused(&self, reason: String) -> NotRunning {
-        NotRunning::Refused { reason, on_failure: self.on_failure, must_end: false }
+    pub(crate) fn refused(&self, why: Hindrance, before: Option<&Self>) -> NotRunning {
+        let section = &self.identity.section;
+        let must_end = before.is_some_and(|before| !before.may_go_on(section));
+        NotRunning::Refused(Refusal::new(why, section, must_end))
+    }
+
+    /// May this version go on where the operator says that? Only what was granted beyond what it asks for may have changed.
+    fn may_go_on(&self, section: &PluginConfig) -> bool {
+        let but_grants = |section: &PluginConfig| PluginConfig { grants: None, ..section.clone() };
+        let is_granted = Grants::missing(&self.manifest.permissions, &section.granted()).is_empty();
+        is_granted && but_grants(section) == but_grants(&self.identity.section)
     }
 }
 
@@ -222,17 +271,18 @@ fn section(house: &House, name: &PluginName) -> Result<PluginConfig, String> {
     Ok(section)
 }
 
-fn package(house: &House, name: &PluginName, section: &PluginConfig) -> Result<Package, String> {
+/// Nothing when nothing is installed.
+fn package(house: &House, name: &PluginName, section: &PluginConfig) -> Result<Option<Package>, String> {
     if let Some(source) = &section.source {
-        return Package::read(source).map_err(|error| error.to_string());
+        return Package::read(source).map(Some).map_err(|error| error.to_string());
     }
-    match house.folder.get(name) {
-        Ok(Some(installed)) => Ok(installed.package),
-        Ok(None) => Err(format!(
-            "it is not installed: `starling plugin install` does that, or plugins.{name}.source says where it is"
-        )),
-        Err(error) => Err(error.to_string()),
-    }
+    let installed = house.folder.get(name).map_err(|error| error.to_string())?;
+    Ok(installed.map(|installed| installed.package))
+}
+
+fn not_installed(name: &PluginName) -> Hindrance {
+    let reason = "it is not installed: `starling plugin install` does that, or plugins";
+    Hindrance::from(format!("{reason}.{name}.source says where it is"))
 }
 
 /// The files of a plugin that is not installed, as far as they can be told.
@@ -286,19 +336,20 @@ fn lent(section: &PluginConfig, grants: &Grants) -> Result<BTreeMap<SecretName, 
     Ok(lent)
 }
 
-async fn account(house: &House, section: &PluginConfig) -> Result<Arc<AccountSecrets>, String> {
+/// Accounts can be made at any time, so whatever keeps one from being there may pass.
+async fn account(house: &House, section: &PluginConfig) -> Result<Arc<AccountSecrets>, Hindrance> {
     let profile = match &section.profile {
         Some(profile) => profile.clone(),
         None => first_profile(house).await?,
     };
-    house.unlock.ask_patiently(UnlockAccount { profile }).await.map_err(|error| error.to_string())
+    house.unlock.ask_patiently(UnlockAccount { profile }).await.map_err(Hindrance::passing)
 }
 
-async fn first_profile(house: &House) -> Result<Profile, String> {
-    let accounts = house.accounts.ask_patiently(ListAccounts).await.map_err(|error| error.to_string())?;
+async fn first_profile(house: &House) -> Result<Profile, Hindrance> {
+    let accounts = house.accounts.ask_patiently(ListAccounts).await.map_err(Hindrance::passing)?;
     let first = accounts.into_iter().next().map(|account| account.profile);
     first.ok_or_else(|| {
-        "there is no account that it could speak as; `starling account new` makes one".to_owned()
+        Hindrance::passing("there is no account that it could speak as; `starling account new` makes one")
     })
 }
 

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -17,8 +17,10 @@ use starling_contracts::{
 use tokio::sync::{Notify, OwnedMutexGuard, mpsc, oneshot, watch};
 
 use crate::{
-    config::OnFailure,
+    config::{OnFailure, PluginConfig},
     event::{Item, Verdict},
+    folder::{PluginFolder, Stamp},
+    load::Refusal,
     manifest::{PluginName, World},
 };
 
@@ -40,11 +42,19 @@ pub(crate) struct Post {
     /// There may be new messages.
     pub(crate) nudge: Notify,
     pub(crate) tally: Tally,
-    /// The files that it is loaded from, when they are not in its folder.
-    source: Mutex<Vec<PathBuf>>,
+    files: Mutex<Files>,
     reviews: mpsc::Sender<ReviewJob>,
     /// Held by the plugin's work while there is one; the next one waits until the last is really gone.
     reviewing: Arc<tokio::sync::Mutex<Reviews>>,
+}
+
+/// The files that a plugin is loaded from.
+#[derive(Default)]
+struct Files {
+    /// Those that are not in its folder.
+    elsewhere: Vec<PathBuf>,
+    /// What its folder and those elsewhere looked like when it was loaded last.
+    seen: Option<(Stamp, Stamp)>,
 }
 
 /// What waits to be judged.
@@ -61,8 +71,8 @@ pub(crate) struct Tally {
 /// What a plugin is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// It is being loaded.
-    Loading,
+    /// It is being loaded. What is known of it by then: what becomes of what it fails to judge, and the account it is to speak as.
+    Loading { on_failure: OnFailure, profile: Option<Profile> },
     /// It takes calls.
     Running {
         version: String,
@@ -75,7 +85,7 @@ pub(crate) enum Condition {
     /// The operator has switched it off.
     Disabled,
     /// It cannot run.
-    Refused { reason: String, on_failure: OnFailure },
+    Refused(Refusal),
 }
 
 /// A message that a filter is to judge.
@@ -107,11 +117,14 @@ impl Post {
         let (reviews, reviewing) = mpsc::channel(REVIEWS);
         Self {
             name,
-            condition: watch::Sender::new(Condition::Loading),
+            condition: watch::Sender::new(Condition::Loading {
+                on_failure: OnFailure::default(),
+                profile: None,
+            }),
             changed: Notify::new(),
             nudge: Notify::new(),
             tally: Tally::default(),
-            source: Mutex::default(),
+            files: Mutex::default(),
             reviews,
             reviewing: Arc::new(tokio::sync::Mutex::new(reviewing)),
         }
@@ -122,19 +135,52 @@ impl Post {
         Arc::clone(&self.reviewing).lock_owned().await
     }
 
-    /// The files elsewhere that it is loaded from.
-    pub(crate) fn source(&self) -> Vec<PathBuf> {
-        self.source.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// It is about to be loaded: whatever changes on disk from now on is a reason to load it again.
+    pub(crate) fn note_seen(&self, folder: &PluginFolder) {
+        let mut files = self.files();
+        files.seen = Some(self.look(folder, &files));
     }
 
-    pub(crate) fn loads_from(&self, files: Vec<PathBuf>) {
-        *self.source.lock().unwrap_or_else(PoisonError::into_inner) = files;
+    /// The files elsewhere that it is loaded from, which are about to be read.
+    pub(crate) fn loads_from(&self, elsewhere: Vec<PathBuf>, folder: &PluginFolder) {
+        let mut files = self.files();
+        files.elsewhere = elsewhere;
+        let now = self.look(folder, &files);
+        if let Some(seen) = &mut files.seen {
+            seen.1 = now.1;
+        }
+    }
+
+    /// Has anything changed on disk since it was loaded last?
+    pub(crate) fn is_outdated(&self, folder: &PluginFolder) -> bool {
+        let files = self.files();
+        files.seen.as_ref().is_some_and(|seen| *seen != self.look(folder, &files))
+    }
+
+    fn look(&self, folder: &PluginFolder, files: &Files) -> (Stamp, Stamp) {
+        (folder.stamp(&self.name), Stamp::of(&files.elsewhere))
+    }
+
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the operator says is known, and it is loaded for the first time.
+    pub(crate) fn expect(&self, section: &PluginConfig) {
+        self.condition.send_if_modified(|condition| {
+            let is_loading = matches!(condition, Condition::Loading { .. });
+            if is_loading {
+                let profile = section.profile.clone();
+                *condition = Condition::Loading { on_failure: section.failing(), profile };
+            }
+            is_loading
+        });
     }
 
     /// Waits until it is known whether the plugin runs.
     pub(crate) async fn settled(&self) -> Condition {
         let mut condition = self.condition.subscribe();
-        let settled = condition.wait_for(|condition| *condition != Condition::Loading).await;
+        let settled = condition.wait_for(|condition| !matches!(condition, Condition::Loading { .. })).await;
         settled.map_or(Condition::Disabled, |condition| condition.clone())
     }
 
@@ -148,12 +194,14 @@ impl Post {
     pub(crate) fn status(&self) -> PluginStatus {
         let condition = self.condition.borrow().clone();
         let (state, version, world, reason) = match condition {
-            Condition::Loading => (PluginState::Running, String::new(), "", "it is being loaded".to_owned()),
+            Condition::Loading { .. } => {
+                (PluginState::Running, String::new(), "", "it is being loaded".to_owned())
+            }
             Condition::Running { version, world, note, .. } => {
                 (PluginState::Running, version, world.name(), note)
             }
             Condition::Disabled => (PluginState::Disabled, String::new(), "", String::new()),
-            Condition::Refused { reason, .. } => (PluginState::Refused, String::new(), "", reason),
+            Condition::Refused(refusal) => (PluginState::Refused, String::new(), "", refusal.reason),
         };
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         PluginStatus {

@@ -19,10 +19,11 @@ use self::{attempt::Attempt, budget::Budget};
 use crate::{
     desk::Desk,
     event::Event,
-    guest::{Moment, Seat},
+    guest::Seat,
     happenings,
-    ledger::{Book, Done, LedgerError},
-    load::Loaded,
+    ledger::{Book, Done, Draft, LedgerError},
+    load::{Hindrance, Loaded},
+    metrics,
     recording::Recorder,
     roster::{Condition, Post, ReviewJob, Reviews},
 };
@@ -51,6 +52,10 @@ pub(crate) struct Shift {
     /// Messages that were read and are still to be handled, and the number of the last one that was read.
     backlog: VecDeque<StoredMessage>,
     read_up_to: u64,
+    /// The last message that an accepted call was for. While the book says less, some of them were undone.
+    accepted_up_to: u64,
+    /// Commits of which it is not known yet what became of them.
+    settling: Arc<watch::Sender<usize>>,
     /// An event that has to be tried again.
     held_up: Option<Attempt>,
 }
@@ -65,6 +70,8 @@ enum Next {
     Timer,
     Message,
     Look,
+    /// The plugin has used more than its share of a core, and has rested for it.
+    Rested,
 }
 
 impl Shift {
@@ -74,7 +81,7 @@ impl Shift {
             match self.next(reviews, stop).await {
                 Next::Stop => return Ended::Stopped,
                 Next::Reload => return Ended::Changed,
-                Next::Undone => self.begin_again(),
+                Next::Undone => self.begin_again().await,
                 Next::Review(job) => self.review(job).await,
                 Next::Retry => {
                     if let Some(attempt) = self.held_up.take() {
@@ -84,11 +91,31 @@ impl Shift {
                 Next::Timer => self.fire().await,
                 Next::Message => self.handle_next_message().await,
                 Next::Look => self.read_on().await,
+                Next::Rested => {}
             }
         }
     }
 
+    /// Lets go of the instance that waits for the next call, if there is one; that call has another.
+    pub(crate) fn leave_seat(&mut self) {
+        self.seat = self.loaded.seat();
+    }
+
+    pub(crate) fn book(&self) -> &Book {
+        &self.book
+    }
+
     async fn next(&mut self, reviews: &mut Reviews, stop: &mut watch::Receiver<bool>) -> Next {
+        if let Some(rest) = self.budget.wait(self.clock.elapsed()) {
+            metrics::throttled(&self.post.name);
+            return tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => Next::Stop,
+                () = self.post.changed.notified() => Next::Reload,
+                () = self.undone.notified() => Next::Undone,
+                () = self.clock.sleep(rest) => Next::Rested,
+            };
+        }
         let is_free = self.held_up.is_none();
         let has_backlog = is_free && !self.backlog.is_empty();
         let timer = self.book.next_due().ok().flatten().filter(|_| is_free);
@@ -108,11 +135,21 @@ impl Shift {
     }
 
     /// What was accepted and did not get to the disk is to be done again.
-    fn begin_again(&mut self) {
+    async fn begin_again(&mut self) {
+        let cursor = match self.book.cursor() {
+            Ok(cursor) => cursor,
+            // As long as the file cannot be read, nobody knows from where on.
+            Err(error) => {
+                self.trouble(&error).await;
+                return self.undone.notify_one();
+            }
+        };
         warn!(plugin = %self.post.name, "calls of the plugin were not written and are made again");
         self.backlog.clear();
         self.held_up = None;
-        self.read_up_to = self.book.cursor().unwrap_or(0);
+        (self.read_up_to, self.accepted_up_to) = (cursor, cursor);
+        // What an instance remembers may be of calls that never were.
+        self.leave_seat();
         self.post.nudge.notify_one();
     }
 
@@ -139,13 +176,16 @@ impl Shift {
 
     async fn handle_next_message(&mut self) {
         let Some(stored) = self.backlog.pop_front() else { return };
-        let number = stored.id;
-        let done = Done::Message { number };
+        let done = Done::Message { number: stored.id };
         let partner = stored.conversation;
         match happenings::event(stored, &self.loaded.desk.own, &self.loaded.events) {
             Some(event) => self.attempt(Attempt::new(event, done, Some(partner))).await,
             // Nothing that the plugin is called for: its place moves on all the same, once nothing else will move it.
-            None if self.backlog.is_empty() => self.pass(&done).await,
+            None if self.backlog.is_empty() => match self.pass(&done).await {
+                Err(LedgerError::Undone) => self.begin_again().await,
+                Err(error) => self.trouble(&error).await,
+                Ok(()) => {}
+            },
             None => {}
         }
     }
@@ -174,13 +214,27 @@ impl Shift {
     }
 
     /// Moves the plugin's place on without a call.
-    async fn pass(&mut self, done: &Done) {
-        while let Err(error) = self.book.pass(self.clock.now_ms(), done) {
-            self.trouble(&error).await;
-            if !matches!(error, LedgerError::Busy { .. }) {
-                return;
+    async fn pass(&mut self, done: &Done) -> Result<(), LedgerError> {
+        let draft = self.begin(self.clock.now_ms()).await?;
+        let ticket = self.accept(draft, done).await?;
+        self.follow(ticket);
+        Ok(())
+    }
+
+    /// A draft; where too many calls wait for the disk, one as soon as they do not.
+    async fn begin(&mut self, now_ms: u64) -> Result<Draft, LedgerError> {
+        loop {
+            match self.book.begin(now_ms) {
+                Err(LedgerError::Busy { .. }) => self.written().await,
+                Err(error) => return Err(error),
+                Ok(draft) => return self.is_whole().map(|()| draft),
             }
         }
+    }
+
+    /// Is everything there that was accepted? If something was undone, what is accepted next would move the plugin's place behind it.
+    fn is_whole(&self) -> Result<(), LedgerError> {
+        if self.book.cursor()? < self.accepted_up_to { Err(LedgerError::Undone) } else { Ok(()) }
     }
 
     async fn trouble(&mut self, error: &LedgerError) {
@@ -190,10 +244,6 @@ impl Shift {
 
     async fn rest(&mut self) {
         self.clock.sleep(TROUBLE).await;
-    }
-
-    fn moment(&self) -> Moment {
-        Moment { now_ms: self.clock.now_ms(), seed: self.entropy.bytes() }
     }
 
     fn note(&self, note: impl Into<String>) {
@@ -219,28 +269,27 @@ pub(crate) enum Ended {
     Changed,
 }
 
+/// Resolves when it is that late; never when nothing is due.
 async fn at(clock: &Arc<dyn Clock>, due_ms: Option<u64>) {
-    match due_ms {
-        Some(due) => match due.checked_sub(clock.now_ms()).filter(|wait| *wait > 0) {
-            Some(wait) => clock.sleep(Duration::from_millis(wait)).await,
-            None => {}
-        },
-        None => std::future::pending().await,
+    let Some(due) = due_ms else { return std::future::pending().await };
+    let wait = due.saturating_sub(clock.now_ms());
+    if wait > 0 {
+        clock.sleep(Duration::from_millis(wait)).await;
     }
 }
 
 impl Shift {
-    /// Gets a loaded plugin going: brings its store up to its version, calls its `on-start`, and finds its place in the inbox. A
+    /// Gets a loaded plugin going: finds its place in the inbox, brings its store up to its version and calls its `on-start`. A
     /// plugin that has never run begins behind what lies there.
     ///
     /// # Errors
-    /// One sentence on what the plugin could not do.
+    /// One sentence on what the plugin could not do. What it keeps is as it was then.
     pub(crate) async fn start(
         post: &Arc<Post>,
         loaded: Loaded,
         book: Book,
         surroundings: Surroundings,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Hindrance> {
         let Surroundings { clock, entropy, committed, undone } = surroundings;
         let seat = loaded.seat();
         let budget = Budget::new(loaded.desk.allowance.cpu_share, clock.elapsed());
@@ -257,40 +306,43 @@ impl Shift {
             undone,
             backlog: VecDeque::new(),
             read_up_to: 0,
+            accepted_up_to: 0,
+            settling: Arc::default(),
             held_up: None,
             loaded,
         };
-        let broken = |error: LedgerError| error.to_string();
-        let before = shift.book.version().map_err(broken)?;
+        let before = shift.book.version().map_err(Hindrance::passing)?;
         let version = shift.loaded.version();
+        let mut events = Vec::new();
         match before.as_deref() {
             Some(before) if before != version => {
-                let event = Event::Migrate { from_version: before.to_owned() };
-                shift.set_out(event, Done::Migrated { version: version.clone() }).await?;
+                events.push(Event::Migrate { from_version: before.to_owned() });
             }
             Some(_) => {}
             None => shift.begin_behind().await?,
         }
-        shift.set_out(Event::Start, Done::Started { version }).await?;
-        shift.read_up_to = shift.book.cursor().map_err(broken)?;
+        events.push(Event::Start);
+        shift.set_out(&events, version).await?;
+        let cursor = shift.book.cursor().map_err(Hindrance::passing)?;
+        (shift.read_up_to, shift.accepted_up_to) = (cursor, cursor);
         shift.post.nudge.notify_one();
         info!(plugin = %shift.post.name, "plugin running");
         Ok(shift)
     }
 
     /// Looks for the end of the inbox.
-    async fn begin_behind(&mut self) -> Result<(), String> {
+    async fn begin_behind(&mut self) -> Result<(), Hindrance> {
         if self.loaded.is_filter() {
             return Ok(());
         }
         let mut last = 0;
         loop {
-            let page = page(&self.loaded.desk, last).await.map_err(|error| error.to_string())?;
+            let page = page(&self.loaded.desk, last).await.map_err(Hindrance::passing)?;
             let Some(message) = page.last() else { break };
             last = message.id;
         }
         if last > 0 {
-            self.pass(&Done::Message { number: last }).await;
+            self.pass(&Done::Message { number: last }).await.map_err(Hindrance::passing)?;
         }
         Ok(())
     }

@@ -134,6 +134,11 @@ other_key = { file = \"/etc/starling/other_key\" }
         self.enabled.unwrap_or(true)
     }
 
+    /// What becomes of an item that it fails to judge.
+    pub fn failing(&self) -> OnFailure {
+        self.on_failure.unwrap_or_default()
+    }
+
     /// What is granted; nothing by default.
     pub fn granted(&self) -> Grants {
         self.grants.clone().unwrap_or_default()

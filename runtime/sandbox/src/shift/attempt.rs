@@ -12,6 +12,7 @@ use crate::{
     guest::{Fault, Moment},
     ledger::{Done, Draft, LedgerError, Ticket},
     live::Live,
+    load::Hindrance,
     metrics::{self, CallOutcome},
     recording,
 };
@@ -20,6 +21,11 @@ use crate::{
 const PAUSE_MS: u64 = 500;
 /// And at the longest; also what a plugin itself may ask for.
 const LONGEST_PAUSE_MS: u64 = 10 * 60 * 1000;
+
+/// The pause after so many failures, when the plugin itself has asked for another.
+fn pause_ms(failures: u32, retry_after_ms: u64) -> u64 {
+    (PAUSE_MS << failures.saturating_sub(1).min(16)).max(retry_after_ms).min(LONGEST_PAUSE_MS)
+}
 
 /// An event that is to be handled.
 pub(super) struct Attempt {
@@ -57,6 +63,7 @@ impl Shift {
             Err(setback) => setback,
         };
         match setback {
+            Setback::Host(LedgerError::Undone) => self.begin_again().await,
             Setback::Host(error) => {
                 debug!(plugin = %self.post.name, %error, "a call has to wait for the plugins' file");
                 attempt.not_before_ms = self.clock.now_ms() + PAUSE_MS;
@@ -67,10 +74,8 @@ impl Shift {
                 if is_final || attempt.failures > self.loaded.desk.allowance.retries {
                     return self.set_aside(attempt, &reason).await;
                 }
-                let pause =
-                    (PAUSE_MS << (attempt.failures - 1).min(16)).max(retry_after_ms).min(LONGEST_PAUSE_MS);
                 self.note(format!("{} failed {} times: {reason}", attempt.event.export(), attempt.failures));
-                attempt.not_before_ms = self.clock.now_ms() + pause;
+                attempt.not_before_ms = self.clock.now_ms() + pause_ms(attempt.failures, retry_after_ms);
                 self.held_up = Some(attempt);
             }
         }
@@ -78,16 +83,22 @@ impl Shift {
 
     /// Puts an event into quarantine, and goes on behind it.
     async fn set_aside(&mut self, mut attempt: Attempt, reason: &str) {
+        // When nothing is on its way to the disk any more, nothing that came before can be undone and be passed over by this.
+        self.settled().await;
         let Attempt { event, done, failures, .. } = &attempt;
-        let ticket = self.book.quarantine(self.clock.now_ms(), done, event, reason, *failures);
+        let ticket = self
+            .is_whole()
+            .and_then(|()| self.book.quarantine(self.clock.now_ms(), done, event, reason, *failures));
         match ticket {
             Ok(ticket) => {
                 warn!(plugin = %self.post.name, export = event.export(), reason, "an event went into quarantine");
                 self.post.tally.quarantined.fetch_add(1, Ordering::Relaxed);
                 metrics::quarantined(&self.post.name);
                 self.note(format!("an event of {} is in quarantine: {reason}", event.export()));
+                self.is_behind(&attempt.done);
                 self.follow(ticket);
             }
+            Err(LedgerError::Undone) => self.begin_again().await,
             Err(error) => {
                 debug!(plugin = %self.post.name, %error, "the quarantine has to wait for the plugins' file");
                 attempt.not_before_ms = self.clock.now_ms() + PAUSE_MS;
@@ -96,27 +107,50 @@ impl Shift {
         }
     }
 
-    /// A call that the plugin cannot begin its work without: tried as often as an event is.
-    pub(super) async fn set_out(&mut self, event: Event, done: Done) -> Result<(), String> {
+    /// The calls that the plugin cannot begin its work without, tried as often as an event is. They are one transaction: a version
+    /// whose store was migrated and which then does not start leaves the store to the version before.
+    pub(super) async fn set_out(&mut self, events: &[Event], version: String) -> Result<(), Hindrance> {
+        let done = Done::Started { version };
         let mut failures = 0;
         loop {
-            let (pause, reason) = match self.call(&event, &done, None).await {
-                Ok(_) => return Ok(()),
-                Err(Setback::Host(error)) => (PAUSE_MS, error.to_string()),
-                Err(Setback::Failed { reason, is_final: true, .. }) => {
-                    return Err(format!("{} failed: {reason}", event.export()));
+            let (export, setback) = match self.set_out_once(events, &done).await {
+                Ok(()) => return Ok(()),
+                Err(failed) => failed,
+            };
+            let (reason, retry_after_ms, is_passing) = match setback {
+                Setback::Host(error) => (error.to_string(), 0, true),
+                Setback::Failed { reason, is_final: true, .. } => {
+                    return Err(Hindrance::from(format!("{export} failed: {reason}")));
                 }
-                Err(Setback::Failed { reason, retry_after_ms, .. }) => {
-                    let pause = (PAUSE_MS << failures.min(16)).max(retry_after_ms).min(LONGEST_PAUSE_MS);
-                    (pause, reason)
-                }
+                Setback::Failed { reason, retry_after_ms, .. } => (reason, retry_after_ms, false),
             };
             failures += 1;
             if failures > self.loaded.desk.allowance.retries {
-                return Err(format!("{} failed {failures} times: {reason}", event.export()));
+                let reason = format!("{export} failed {failures} times: {reason}");
+                return Err(Hindrance { reason, is_passing });
             }
-            self.clock.sleep(Duration::from_millis(pause)).await;
+            self.clock.sleep(Duration::from_millis(pause_ms(failures, retry_after_ms))).await;
+            // What an instance remembers is of calls that never were.
+            self.leave_seat();
         }
+    }
+
+    async fn set_out_once(&mut self, events: &[Event], done: &Done) -> Result<(), (&'static str, Setback)> {
+        while let Some(rest) = self.budget.wait(self.clock.elapsed()) {
+            metrics::throttled(&self.post.name);
+            self.clock.sleep(rest).await;
+        }
+        let host = |error| ("on-start", Setback::Host(error));
+        let mut draft = self.begin(self.clock.now_ms()).await.map_err(host)?;
+        for event in events {
+            let called = self.call_in(draft, event, None).await;
+            draft = called.map_err(|setback| (event.export(), setback))?.1;
+        }
+        // Calls that build on this one must not come before it is on disk.
+        self.accept(draft, done).await.map_err(host)?.await.map_err(host)?;
+        self.committed.notify_one();
+        self.post.tally.handled.fetch_add(events.len() as u64, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Asks a filter. A failure is counted, and not tried again: a person waits for the message.
@@ -143,12 +177,22 @@ impl Shift {
         done: &Done,
         partner: Option<AccountId>,
     ) -> Result<Outcome, Setback> {
-        while let Some(wait) = self.budget.wait(self.clock.elapsed()) {
-            metrics::throttled(&self.post.name);
-            self.clock.sleep(wait).await;
-        }
-        let moment = self.moment();
-        let draft = self.begin(moment.now_ms).await.map_err(Setback::Host)?;
+        let draft = self.begin(self.clock.now_ms()).await.map_err(Setback::Host)?;
+        let (outcome, draft) = self.call_in(draft, event, partner).await?;
+        let ticket = self.accept(draft, done).await.map_err(Setback::Host)?;
+        self.follow(ticket);
+        self.post.tally.handled.fetch_add(1, Ordering::Relaxed);
+        Ok(outcome)
+    }
+
+    /// One call, whose changes are in the draft when it ended well.
+    async fn call_in(
+        &mut self,
+        draft: Draft,
+        event: &Event,
+        partner: Option<AccountId>,
+    ) -> Result<(Outcome, Draft), Setback> {
+        let moment = Moment { now_ms: draft.now_ms(), seed: self.entropy.bytes() };
         let host =
             Live::new(Arc::clone(&self.loaded.desk), Arc::clone(&self.clock), draft, moment.clone(), partner);
         let started = self.clock.elapsed();
@@ -157,12 +201,7 @@ impl Shift {
         let took = self.clock.elapsed().saturating_sub(started);
         metrics::called(&self.post.name, event.export(), call_outcome(&outcome), took, self.seat.last_busy());
         match outcome {
-            Ok(outcome @ (Outcome::Done | Outcome::Judged(_))) => {
-                let ticket = self.accept(host.draft, done).await.map_err(Setback::Host)?;
-                self.follow(ticket);
-                self.post.tally.handled.fetch_add(1, Ordering::Relaxed);
-                Ok(outcome)
-            }
+            Ok(outcome @ (Outcome::Done | Outcome::Judged(_))) => Ok((outcome, host.draft)),
             Ok(Outcome::Failed(failure)) => Err(self.failed(event, failure)),
             Err(fault) => Err(self.faulted(event, &fault)),
         }
@@ -188,42 +227,42 @@ impl Shift {
         }
     }
 
-    /// A draft; where too many calls wait for the disk, one as soon as they do not.
-    async fn begin(&mut self, now_ms: u64) -> Result<Draft, LedgerError> {
-        loop {
-            match self.book.begin(now_ms) {
-                Err(LedgerError::Busy { .. }) => self.written().await?,
-                other => return other,
-            }
-        }
-    }
-
-    async fn accept(&mut self, draft: Draft, done: &Done) -> Result<Ticket, LedgerError> {
+    pub(super) async fn accept(&mut self, draft: Draft, done: &Done) -> Result<Ticket, LedgerError> {
         let mut draft = draft;
         loop {
             match self.book.accept(draft, done) {
-                Ok(ticket) => return Ok(ticket),
+                Ok(ticket) => {
+                    self.is_behind(done);
+                    return Ok(ticket);
+                }
                 Err(unaccepted) if matches!(unaccepted.error, LedgerError::Busy { .. }) => {
                     draft = *unaccepted.draft;
-                    self.written().await?;
+                    self.written().await;
                 }
                 Err(unaccepted) => return Err(unaccepted.error),
             }
         }
     }
 
-    /// Waits until something was written.
-    async fn written(&mut self) -> Result<(), LedgerError> {
+    fn is_behind(&mut self, done: &Done) {
+        if let Done::Message { number } = done {
+            self.accepted_up_to = self.accepted_up_to.max(*number);
+        }
+    }
+
+    /// Waits until something may have been written.
+    pub(super) async fn written(&mut self) {
         self.clock.sleep(Duration::from_millis(1)).await;
-        Ok(())
     }
 
     /// Has the outbox looked at, or the calls made again, when it is known what became of a commit.
-    fn follow(&self, ticket: Ticket) {
+    pub(super) fn follow(&self, ticket: Ticket) {
         if ticket.is_lazy() {
             return;
         }
         let (committed, undone) = (Arc::clone(&self.committed), Arc::clone(&self.undone));
+        let settling = Arc::clone(&self.settling);
+        settling.send_modify(|open| *open += 1);
         let plugin = self.post.name.to_string();
         tokio::spawn(async move {
             match ticket.await {
@@ -233,7 +272,14 @@ impl Shift {
                     undone.notify_one();
                 }
             }
+            settling.send_modify(|open| *open -= 1);
         });
+    }
+
+    /// Waits until it is known what became of every call so far.
+    pub(super) async fn settled(&mut self) {
+        // An error would mean that the sender is gone, which is this shift's own.
+        let _ = self.settling.subscribe().wait_for(|open| *open == 0).await;
     }
 
     fn failed(&self, event: &Event, failure: Failure) -> Setback {
