@@ -1,26 +1,25 @@
 //! Calls of plugins: bare, through a seat, and through the whole host; what idle instances hold, and a start from the cache.
 //!
-//! All plugins are those of the tests: `misbehave`, told to rest, has no effects; `counter` changes two keys and answers; the echo of
-//! the contract's first version answers. So the figures are of the host, and not of some SDK.
+//! All plugins are those of the tests: `misbehave` rests, answers or stores as it is told; `counter` changes two keys and answers.
+//! They use no SDK, so that the figures are of the host.
 
 mod hostile;
 mod house;
 
 use std::{
-    fs,
     hint::black_box,
     path::PathBuf,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use starling::sandbox::{
     Bare, EngineOptions, Limits, Moment, Plugin, Sandbox, Seat,
     call::{Answering, HostCall, HostError, HostReply, Message, MessageRef},
     config::CodeMode,
     event::Event,
 };
-use starling_test_guests::{guest, plugins_folder};
+use starling_test_guests::guest;
 
 pub(crate) use self::hostile::serve;
 use self::house::{Cast, House};
@@ -54,7 +53,7 @@ pub(crate) fn measure(report: &Report, options: &Options) -> Result<()> {
         return hostile::measure(report, options);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let guests = Guests::load()?;
+    let guests = Guests::load();
     let bare = runtime.block_on(calls(report, &guests))?;
     runtime.block_on(idle(report, &guests))?;
     cold(report, &guests)?;
@@ -63,15 +62,13 @@ pub(crate) fn measure(report: &Report, options: &Options) -> Result<()> {
 
 /// The components.
 struct Guests {
-    echo: Vec<u8>,
     misbehave: Vec<u8>,
+    counter: Vec<u8>,
 }
 
 impl Guests {
-    fn load() -> Result<Self> {
-        let echo = plugins_folder().join("golden/0.1.0/echo.wasm");
-        let echo = fs::read(&echo).with_context(|| format!("{} cannot be read", echo.display()))?;
-        Ok(Self { echo, misbehave: guest("misbehave") })
+    fn load() -> Self {
+        Self { misbehave: guest("misbehave"), counter: guest("counter") }
     }
 }
 
@@ -129,11 +126,11 @@ async fn seat(
 /// What a thousand instances hold that wait for their next call.
 async fn idle(report: &Report, guests: &Guests) -> Result<()> {
     let sandbox = sandbox(u32::try_from(IDLE)?, None)?;
-    let echo = sandbox.compile(&guests.echo)?;
+    let counter = sandbox.compile(&guests.counter)?;
     let before = machine::resident(std::process::id())?;
     let mut seats = Vec::with_capacity(IDLE);
     for _ in 0..IDLE {
-        let mut seat = Seat::new(echo.clone(), Limits::default(), Some(u64::MAX));
+        let mut seat = Seat::new(counter.clone(), Limits::default(), Some(u64::MAX));
         let (outcome, _) = seat.call(&message("hello"), &moment(), Box::new(Agreeable)).await;
         outcome?;
         seats.push(seat);
@@ -148,13 +145,13 @@ async fn idle(report: &Report, guests: &Guests) -> Result<()> {
 fn cold(report: &Report, guests: &Guests) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let started = Instant::now();
-    sandbox(16, Some(folder.path().to_owned()))?.compile(&guests.echo)?;
+    sandbox(16, Some(folder.path().to_owned()))?.compile(&guests.counter)?;
     report.figure("start without a cache: engine and compilation", ms(started.elapsed()), "ms");
     let mut fastest = Duration::MAX;
     for _ in 0..20 {
         let sandbox = sandbox(16, Some(folder.path().to_owned()))?;
         let started = Instant::now();
-        black_box(sandbox.compile(&guests.echo)?);
+        black_box(sandbox.compile(&guests.counter)?);
         fastest = fastest.min(started.elapsed());
         let (hits, misses) = sandbox.cache_use();
         anyhow::ensure!(misses == 0 && hits > 0, "the cache did not have it: {hits} hits, {misses} misses");
@@ -172,7 +169,8 @@ fn cold(report: &Report, guests: &Guests) -> Result<()> {
 async fn whole(report: &Report, options: &Options, bare: Duration) -> Result<()> {
     for (guest, text, what) in [
         ("misbehave", "rest", "whole host, no effects"),
-        ("echo", "hello", "whole host, echo: one answer sent"),
+        ("misbehave", "try outbox.send", "whole host, one answer sent"),
+        ("misbehave", "try kv.increment", "whole host, one key changed"),
         ("counter", "hello", "whole host, two keys and one answer"),
     ] {
         let cast = [Cast { name: "bot", guest, section: house::plenty()?, is_kept: true }];

@@ -40,9 +40,10 @@ impl<'de> Deserialize<'de> for BytesText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Form::deserialize(deserializer)? {
             Form::Text(text) => Ok(Self(text.into_owned().into_bytes())),
-            Form::Encoded { base64 } => {
-                BASE64_STANDARD.decode(base64).map(Self).map_err(|error| D::Error::custom(format!("no base64: {error}")))
-            }
+            Form::Encoded { base64 } => BASE64_STANDARD
+                .decode(base64)
+                .map(Self)
+                .map_err(|error| D::Error::custom(format!("no base64: {error}"))),
         }
     }
 }

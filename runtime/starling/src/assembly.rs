@@ -113,7 +113,8 @@ fn add_client<'a>(crew: Crew<'a>, parts: &Parts<'_>) -> Crew<'a> {
         starling_transport::FirstHop::Https => starling_routing::FirstHop::Https,
     };
     let paths = config.routing.paths.clone();
-    let crew = crew.add(starling_accounts::spec(config.accounts.clone(), folder.to_path_buf()))
+    let crew = crew
+        .add(starling_accounts::spec(config.accounts.clone(), folder.to_path_buf()))
         .add(starling_routing::paths::spec(paths, config.network.clone(), first_hop, folder.to_path_buf()))
         .add(starling_inbox::spec(config.inbox.clone(), folder.to_path_buf()));
     add_plugins(crew, parts)

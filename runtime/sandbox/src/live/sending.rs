@@ -1,15 +1,15 @@
 //! `outbox`: what a plugin sends is put into its draft, and leaves when the draft is on disk.
 
-use starling_protocol::{account::AccountId, content::MAX_BODY_CHARS};
+use starling_protocol::{
+    account::AccountId,
+    content::{Emoji, MAX_BODY_CHARS},
+};
 
 use super::{Live, Used, account};
 use crate::{
     call::{HostError, HostReply, MessageRef},
     permission::{Permission, Reach, Scope},
 };
-
-/// The longest emoji, in bytes: families of four with skin tones are shorter.
-const LONGEST_EMOJI: usize = 64;
 
 impl Live {
     pub(super) async fn send(
@@ -46,8 +46,8 @@ impl Live {
     ) -> Result<HostReply, HostError> {
         self.addressee(&to.conversation, used, Kind::React).await?;
         account(&to.author)?;
-        if emoji.is_empty() || emoji.len() > LONGEST_EMOJI || emoji.chars().any(char::is_alphanumeric) {
-            return Err(HostError::InvalidArgument("emoji is no emoji: expected one".to_owned()));
+        if emoji.parse::<Emoji>().is_err() {
+            return Err(HostError::InvalidArgument("emoji is not one emoji".to_owned()));
         }
         self.take_send()?;
         self.draft.react(&to, &emoji, remove)?;
