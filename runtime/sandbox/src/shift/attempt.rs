@@ -92,9 +92,10 @@ impl Shift {
         match ticket {
             Ok(ticket) => {
                 warn!(plugin = %self.post.name, export = event.export(), reason, "an event went into quarantine");
-                self.post.tally.quarantined.fetch_add(1, Ordering::Relaxed);
                 metrics::quarantined(&self.post.name);
+                // Whoever sees the number sees the reason.
                 self.note(format!("an event of {} is in quarantine: {reason}", event.export()));
+                self.post.tally.quarantined.fetch_add(1, Ordering::Relaxed);
                 self.is_behind(&attempt.done);
                 self.follow(ticket);
             }
