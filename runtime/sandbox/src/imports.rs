@@ -100,6 +100,10 @@ fn is_compatible(wanted: &str, ours: &str) -> bool {
 }
 
 fn nearest(name: &str) -> String {
+    if name.starts_with("wasi:http/") {
+        // What WASI has for the web is another interface here, with another name.
+        return format!("{CONTRACT}/http@{CONTRACT_VERSION}");
+    }
     let distance = |(offered, _): &(String, &str)| strsim::osa_distance(name, offered);
     let (name, version) = offered().min_by_key(distance).expect("the host offers something");
     format!("{name}@{version}")
