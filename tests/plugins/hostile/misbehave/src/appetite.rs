@@ -12,11 +12,11 @@ pub fn indulge(behaviour: &str, argument: &str) -> Option<Result<(), Failure>> {
     Some(match behaviour {
         "spin" => Err(spin()),
         "call-forever" => call_forever(),
-        "recurse" => Ok(report(&format!("came back from {}", recurse(number(argument), 0)))),
-        "recurse-wide" => Ok(report(&format!("came back with {}", recurse_wide(number(argument))))),
-        "allocate" => Ok(allocate(number(argument))),
+        "recurse" => report(&format!("came back from {}", recurse(number(argument), 0))),
+        "recurse-wide" => report(&format!("came back with {}", recurse_wide(number(argument)))),
+        "allocate" => allocate(number(argument)),
         "hoard-in-steps" => hoard_in_steps(),
-        "leak" => Ok(leak(number(argument))),
+        "leak" => leak(number(argument)),
         "many-small" => many_small(),
         _ => return None,
     })
@@ -54,7 +54,7 @@ fn recurse_wide(depth: u64) -> u64 {
 }
 
 /// Asks for so many MiB, in pieces as large as an allocator hands out, and touches each page.
-fn allocate(mebibytes: u64) {
+fn allocate(mebibytes: u64) -> Result<(), Failure> {
     let mut held = Vec::new();
     let mut missing = mebibytes << 20;
     while missing > 0 {
@@ -62,7 +62,7 @@ fn allocate(mebibytes: u64) {
         held.push(vec![1_u8; piece as usize]);
         missing -= piece;
     }
-    report(&format!("holds {mebibytes} MiB in {} pieces", black_box(held).len()));
+    report(&format!("holds {mebibytes} MiB in {} pieces", black_box(held).len()))
 }
 
 /// Takes page after page, for good.
@@ -73,9 +73,10 @@ fn hoard_in_steps() -> ! {
 }
 
 /// Takes so many MiB, and keeps them over this call.
-fn leak(mebibytes: u64) {
+fn leak(mebibytes: u64) -> Result<(), Failure> {
     let length = (mebibytes << 20) as usize;
     black_box(Box::leak(vec![1_u8; length].into_boxed_slice()));
+    Ok(())
 }
 
 /// Takes a few bytes after a few bytes, for good.

@@ -43,7 +43,7 @@ pub fn attempt(order: &str, conversation: &str) -> Result<(), Failure> {
         _ => return Err(Failure::Reject(format!("there is no import {import:?}"))),
     };
     match answer {
-        Ok(answer) => Ok(report(&format!("{import}: {answer}"))),
+        Ok(answer) => report(&format!("{import}: {answer}")),
         Err(error) => Err(Failure::Reject(format!("{import}: {}", named(&error)))),
     }
 }

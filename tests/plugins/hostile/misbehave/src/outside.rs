@@ -24,15 +24,15 @@ use crate::{Failure, number, report};
 pub fn look(behaviour: &str, argument: &str) -> Option<Result<(), Failure>> {
     Some(match behaviour {
         "look-around" => look_around(),
-        "sleep" => Ok(thread::sleep(Duration::from_secs(number(argument)))),
-        "clocks" => Ok(clocks()),
-        "randomness" => Ok(report(&format!("randomness {:016x}", RandomState::new().hash_one(0_u64)))),
-        "hoard-pollables" => Ok(hoard_pollables(number(argument))),
-        "hoard-streams" => Ok(hoard_streams(number(argument))),
-        "poll-many" => Ok(poll_many(number(argument))),
-        "wasi-random" => Ok(report(&format!("{} random bytes", get_random_bytes(number(argument)).len()))),
-        "wasi-read" => Ok(wasi_read(number(argument))),
-        "wasi-write" => Ok(wasi_write(number(argument))),
+        "sleep" => sleep(number(argument)),
+        "clocks" => clocks(),
+        "randomness" => report(&format!("randomness {:016x}", RandomState::new().hash_one(0_u64))),
+        "hoard-pollables" => hoard_pollables(number(argument)),
+        "hoard-streams" => hoard_streams(number(argument)),
+        "poll-many" => poll_many(number(argument)),
+        "wasi-random" => report(&format!("{} random bytes", get_random_bytes(number(argument)).len())),
+        "wasi-read" => wasi_read(number(argument)),
+        "wasi-write" => wasi_write(number(argument)),
         _ => return None,
     })
 }
@@ -76,49 +76,54 @@ fn look_around() -> Result<(), Failure> {
     if thread::Builder::new().spawn(|| ()).is_ok() {
         found.push("a thread".to_owned());
     }
-    if found.is_empty() { Ok(report("found nothing")) } else { Err(Failure::Reject(found.join(", "))) }
+    if found.is_empty() { report("found nothing") } else { Err(Failure::Reject(found.join(", "))) }
+}
+
+fn sleep(seconds: u64) -> Result<(), Failure> {
+    thread::sleep(Duration::from_secs(seconds));
+    Ok(())
 }
 
 /// Reports the time at the beginning and at the end of a busy while.
-fn clocks() {
+fn clocks() -> Result<(), Failure> {
     let wall = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let (before, started) = (wall(SystemTime::now()), Instant::now());
     let busy = (0..1_000_000_u64).fold(0, |sum, n| std::hint::black_box(sum ^ n));
     let (after, elapsed) = (wall(SystemTime::now()), started.elapsed());
-    report(&format!("clocks {before} {after} {} {}", elapsed.as_nanos(), busy & 1));
+    report(&format!("clocks {before} {after} {} {}", elapsed.as_nanos(), busy & 1))
 }
 
-fn hoard_pollables(n: u64) {
+fn hoard_pollables(n: u64) -> Result<(), Failure> {
     for _ in 0..n {
         mem::forget(subscribe_duration(u64::MAX));
     }
-    report(&format!("holds {n} pollables"));
+    report(&format!("holds {n} pollables"))
 }
 
-fn hoard_streams(n: u64) {
+fn hoard_streams(n: u64) -> Result<(), Failure> {
     for _ in 0..n {
         mem::forget(get_stdout());
         mem::forget(get_stdin());
     }
-    report(&format!("holds {n} streams"));
+    report(&format!("holds {n} streams"))
 }
 
 /// Waits for many things at once, of which none ever happens.
-fn poll_many(n: u64) {
+fn poll_many(n: u64) -> Result<(), Failure> {
     let waits: Vec<Pollable> = (0..n).map(|_| subscribe_duration(u64::MAX)).collect();
     let ready = poll(&waits.iter().collect::<Vec<_>>());
-    report(&format!("{} of {n} are ready", ready.len()));
+    report(&format!("{} of {n} are ready", ready.len()))
 }
 
-fn wasi_read(length: u64) {
+fn wasi_read(length: u64) -> Result<(), Failure> {
     let input = get_stdin();
     let read = input.blocking_read(length).map_or(0, |bytes| bytes.len());
-    report(&format!("read {read} bytes"));
+    report(&format!("read {read} bytes"))
 }
 
 /// Writes more than the stream has said that it takes.
-fn wasi_write(length: u64) {
+fn wasi_write(length: u64) -> Result<(), Failure> {
     let output = get_stdout();
     let written = output.write(&vec![b'x'; length as usize]);
-    report(&format!("wrote: {}", if written.is_ok() { "ok" } else { "refused" }));
+    report(&format!("wrote: {}", if written.is_ok() { "ok" } else { "refused" }))
 }
