@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use starling_contracts::plugins::PluginState;
 use starling_sandbox::journal::Source;
 
 use crate::{house::House, release::Release};
@@ -77,4 +78,37 @@ async fn a_panic_in_a_plugin_s_work_restarts_its_actor_and_no_other() {
     assert_eq!((restarts("plugins").await, restarts("filters").await, restarts("inbox").await), (0, 0, 0));
     house.close().await;
     assert_eq!(house.mail.texts_to("alice"), ["1 one", "2 two", "3 three"]);
+}
+
+#[tokio::test]
+async fn a_plugin_without_an_account_runs_as_soon_as_there_is_one() {
+    let mut house = House::new();
+    house.mail.has_accounts.store(false, Ordering::Release);
+    Release::counter().install(&house.folder());
+    house.open().await;
+    let status = house.until("counter", |plugin| plugin.state == PluginState::Refused).await;
+
+    house.mail.has_accounts.store(true, Ordering::Release);
+
+    house.until_runs("counter", "1.0.0").await;
+    house.close().await;
+    assert!(status.reason.starts_with("there is no account that it could speak as"), "{}", status.reason);
+}
+
+#[tokio::test]
+async fn a_plugin_that_does_not_get_going_holds_up_nobody_who_wants_it_to_end() {
+    let mut house = House::new();
+    let more = "[config]\non-start = \"retry 600000\"";
+    Release { more, ..Release::misbehave() }.install(&house.folder());
+    house.open().await;
+    house.until("misbehave", |plugin| plugin.failed > 0).await;
+
+    house.operate("misbehave", |operator| operator.enabled = Some(false));
+    house.until("misbehave", |plugin| plugin.state == PluginState::Disabled).await;
+    let failed = house.plugin("misbehave").await.failed;
+    house.operate("misbehave", |operator| operator.enabled = None);
+    house.until("misbehave", |plugin| plugin.failed > failed).await;
+
+    // Nothing has to be killed.
+    house.close().await;
 }

@@ -69,7 +69,7 @@ impl House {
             .clock(Arc::clone(&self.clock) as Arc<dyn Clock>)
             .io_threads(2)
             .cpu_threads(1)
-            .actor(accounts())
+            .actor(accounts(&self.mail))
             .actor(transport())
             .actor(inbox(&self.mail))
             .actor(keeper);

@@ -50,6 +50,8 @@ pub(crate) struct Mail {
     /// While this is false, what is handed over waits.
     pub(crate) is_open: watch::Sender<bool>,
     breaks_down: AtomicBool,
+    /// Are the accounts that plugins speak as there?
+    pub(crate) has_accounts: AtomicBool,
 }
 
 #[derive(Default)]
@@ -74,7 +76,8 @@ impl Default for Mail {
         Self {
             state: Mutex::default(),
             is_open: watch::Sender::new(true),
-            breaks_down: AtomicBool::default(),
+            breaks_down: AtomicBool::new(false),
+            has_accounts: AtomicBool::new(true),
         }
     }
 }
@@ -247,10 +250,17 @@ impl Handler<Unsend> for Inbox {
 }
 
 /// The accounts that plugins can speak as: `bot`, the first one, and `other`.
-pub(crate) struct Accounts;
+pub(crate) struct Accounts {
+    mail: Arc<Mail>,
+}
 
-pub(crate) fn accounts() -> Spec<Accounts> {
-    Spec::new(|_| async { Ok(Accounts) }).serves::<ListAccounts>().serves::<UnlockAccount>()
+pub(crate) fn accounts(mail: &Arc<Mail>) -> Spec<Accounts> {
+    let mail = Arc::clone(mail);
+    let accounts = Spec::new(move |_| {
+        let mail = Arc::clone(&mail);
+        async move { Ok(Accounts { mail }) }
+    });
+    accounts.serves::<ListAccounts>().serves::<UnlockAccount>()
 }
 
 fn account(name: &str) -> Account {
@@ -263,7 +273,8 @@ impl Actor for Accounts {
 
 impl Handler<ListAccounts> for Accounts {
     fn handle(&mut self, _: ListAccounts, _: &Context) -> Task<Result<Vec<Account>, AccountError>> {
-        done(Ok(vec![account("bot"), account("other")]))
+        let there = if self.mail.has_accounts.load(Ordering::Acquire) { &["bot", "other"][..] } else { &[] };
+        done(Ok(there.iter().map(|name| account(name)).collect()))
     }
 }
 

@@ -21,4 +21,6 @@ mod people;
 #[cfg(test)]
 mod seated;
 #[cfg(test)]
+mod swaps;
+#[cfg(test)]
 mod town;

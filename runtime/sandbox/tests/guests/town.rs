@@ -54,6 +54,7 @@ pub(crate) const ALL: &[&str] = &[
 pub(crate) struct Installed {
     pub(crate) name: String,
     pub(crate) guest: &'static str,
+    pub(crate) version: &'static str,
     /// What it asks for.
     pub(crate) asks: Vec<String>,
     /// What it is granted.
@@ -66,7 +67,14 @@ impl Installed {
     /// A guest that gets all that it asks for.
     pub(crate) fn new(name: &str, guest: &'static str, grants: &[&str]) -> Self {
         let grants: Vec<_> = grants.iter().map(|grant| (*grant).to_owned()).collect();
-        Self { name: name.to_owned(), guest, asks: grants.clone(), grants, operator: String::new() }
+        Self {
+            name: name.to_owned(),
+            guest,
+            version: "0.1.0",
+            asks: grants.clone(),
+            grants,
+            operator: String::new(),
+        }
     }
 
     pub(crate) fn limits(mut self, limits: &str) -> Self {
@@ -88,7 +96,7 @@ impl Installed {
 
     /// Does what `starling plugin install` does.
     fn install(&self, data: &Path) {
-        let Self { name, asks, grants, operator, .. } = self;
+        let Self { name, version, asks, grants, operator, .. } = self;
         let source = tempfile::tempdir().unwrap();
         let world = self.world();
         let events = match world {
@@ -98,7 +106,7 @@ impl Installed {
             _ => "",
         };
         let written = format!(
-            "name = {name:?}\nversion = \"0.1.0\"\nworld = \"starling:plugin/{world}@0.1.0\"\n\
+            "name = {name:?}\nversion = {version:?}\nworld = \"starling:plugin/{world}@0.1.0\"\n\
              component = \"plugin.wasm\"\n{events}permissions = {asks:?}\n"
         );
         fs::write(source.path().join("plugin.toml"), written).unwrap();
@@ -227,6 +235,19 @@ impl Town {
         let path = self.folder.path().join("plugins").join(plugin).join(file);
         let text = fs::read_to_string(path).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).expect("every line is JSON")).collect()
+    }
+
+    /// Installs another version of a plugin while it runs.
+    pub(crate) fn install(&self, plugin: &Installed) {
+        plugin.install(self.folder.path());
+    }
+
+    /// Brings back the version before.
+    pub(crate) fn roll_back(&self, plugin: &Installed) {
+        let name: PluginName = plugin.name.parse().unwrap();
+        let folder = PluginFolder::new(self.folder.path());
+        let granted = folder.operator(&name).unwrap().granted();
+        folder.roll_back(&name, &granted).unwrap();
     }
 
     /// Changes what the operator says of a plugin, as `starling plugin grant` and `disable` do.
