@@ -12,14 +12,24 @@ use crate::{
     signals::Signals,
 };
 
+/// What becomes of installed plugins while a verb lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plugins {
+    /// They run: what comes in is to be judged by the filters.
+    Run,
+    /// They do not: nothing comes in.
+    Rest,
+}
+
 /// A client that talks to the network.
-pub(crate) async fn online(global: &Global) -> Result<Runtime, Failure> {
-    let loaded = settings::load_for_client(global)?;
+pub(crate) async fn online(global: &Global, plugins: Plugins) -> Result<Runtime, Failure> {
+    let mut loaded = settings::load_for_client(global)?;
     settings::validate(&loaded)?;
     if loaded.value.network.seeds.is_empty() {
         return Err(Failure::config("network.seeds is empty: give the network's file with --network FILE"));
     }
     logging::start_if_wanted(&loaded, global.verbose);
+    loaded.value.sandbox.enabled &= plugins == Plugins::Run;
     // A verb that is over in a second needs no operator.
     let starting = Runtime::builder().config(loaded.value).without("gateway").start();
     Ok(progress::spin("starting", starting).await?)

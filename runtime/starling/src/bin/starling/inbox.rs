@@ -15,7 +15,7 @@ use starling::{
 
 use crate::{
     arguments::{Global, Inbox},
-    client::{self, Interruptible},
+    client::{self, Interruptible, Plugins},
     exit::{Code, Failure},
     output::Output,
     progress,
@@ -29,7 +29,7 @@ const POLL_EVERY: Duration = Duration::from_secs(3);
 pub(crate) async fn inbox(global: &Global, options: &Inbox) -> Result<(), Failure> {
     let profile = client::profile(&options.profile)?;
     let mut verb = Interruptible::begin(None)?;
-    let runtime = verb.prepare(client::online(global)).await?;
+    let runtime = verb.prepare(client::online(global, Plugins::Run)).await?;
     let output = Output::new(global.json);
     verb.with(runtime, async |runtime| {
         if let Some(id) = options.release {

@@ -7,7 +7,7 @@ use starling::{
 
 use crate::{
     arguments::{Global, Send},
-    client::{self, Interruptible},
+    client::{self, Interruptible, Plugins},
     exit::Failure,
     input::{self, Until},
     output::Output,
@@ -25,7 +25,7 @@ pub(crate) async fn send(global: &Global, options: &Send) -> Result<(), Failure>
         AccountId::parse_target(&options.to).map_err(|error| Failure::usage(format!("--to: {error}")))?;
     let mut verb = Interruptible::begin(Some(UNFINISHED))?;
     let body = verb.prepare(text(&options.text)).await?;
-    let runtime = verb.prepare(client::online(global)).await?;
+    let runtime = verb.prepare(client::online(global, Plugins::Rest)).await?;
     verb.with(runtime, async |runtime| {
         let sent = progress::spin("sending", runtime.ask(SendText { profile, to, body })).await?;
         print(Output::new(global.json), &sent)
