@@ -8,7 +8,14 @@ use crate::exit::Failure;
 pub(crate) struct Signals {
     #[cfg(unix)]
     streams: [tokio::signal::unix::Signal; 2],
+    /// When the last request came.
+    #[cfg(unix)]
+    heard: Option<std::time::Instant>,
 }
+
+/// Requests that come so soon after another are the same one: `timeout` and some service managers signal a process and its group.
+#[cfg(unix)]
+const ECHO: std::time::Duration = std::time::Duration::from_millis(250);
 
 #[cfg(unix)]
 impl Signals {
@@ -20,16 +27,22 @@ impl Signals {
         };
         let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
         let [interrupt, terminate] = kinds.map(listen);
-        Ok(Self { streams: [interrupt?, terminate?] })
+        Ok(Self { streams: [interrupt?, terminate?], heard: None })
     }
 
     /// Waits for a request to stop.
     pub(crate) async fn next(&mut self) {
         let [interrupt, terminate] = &mut self.streams;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if self.heard.is_none_or(|before| before.elapsed() >= ECHO) {
+                break;
+            }
         }
+        self.heard = Some(std::time::Instant::now());
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) fn install(global: &Global, output: Output, options: &Install) -> Res
         .map_err(|error| Failure::usage(format!("{}: {error}", project.component.display())))?;
 
     let before = operator.grants.unwrap_or_default();
+    installed::check_asked(&name, &project.manifest.permissions, &options.granting.grant)?;
     let granted = options.granting.added_to(before, &project.manifest.permissions);
     let pin = Pin::new(&package, provenance, now_ms());
     let report = folder.install(&name, &package, pin, &granted).map_err(failure)?;

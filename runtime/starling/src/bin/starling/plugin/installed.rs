@@ -119,6 +119,11 @@ fn text(row: &Row<'_>) -> String {
 }
 
 pub(super) fn grant(global: &Global, output: Output, options: &Grant) -> Result<(), Failure> {
+    let folder = folder(global)?;
+    let name = known(&folder, &options.plugin.name)?;
+    if let Some(installed) = folder.get(&name).map_err(failure)? {
+        check_asked(&name, &installed.package.manifest.permissions, &options.permissions)?;
+    }
     change(global, output, options, |grants, permission| {
         grants.insert(permission.clone());
     })
@@ -145,10 +150,36 @@ fn change(
     });
     let grants = operator.map_err(failure)?.grants.unwrap_or_default();
     let texts: Vec<_> = grants.iter().map(ToString::to_string).collect();
-    output.fact(&json!({ "name": name, "grants": texts }), || match texts.as_slice() {
-        [] => format!("{name} is granted nothing"),
-        texts => format!("{name} is granted {}", texts.join(", ")),
+    let asked = folder.get(&name).map_err(failure)?.map(|installed| installed.package.manifest.permissions);
+    let lacks: Vec<_> = Grants::missing(&asked.unwrap_or_default(), &grants);
+    let lacks: Vec<_> = lacks.iter().map(ToString::to_string).collect();
+    output.fact(&json!({ "name": name, "grants": texts, "lacks": lacks }), || {
+        let granted = match texts.as_slice() {
+            [] => "nothing".to_owned(),
+            texts => texts.join(", "),
+        };
+        match lacks.as_slice() {
+            [] => format!("{name} is granted {granted}"),
+            lacks => {
+                format!("{name} is granted {granted}; it does not run, since it lacks {}", lacks.join(", "))
+            }
+        }
     })
+}
+
+/// Granting what a plugin does not ask for gives it nothing, and is a slip of the pen.
+pub(super) fn check_asked(name: &PluginName, asked: &Grants, granted: &[Permission]) -> Result<(), Failure> {
+    let is_asked = |permission: &Permission| {
+        let one: Grants = [permission.clone()].into_iter().collect();
+        !Grants::effective(asked, &one).is_empty()
+    };
+    match granted.iter().find(|permission| !is_asked(permission)) {
+        None => Ok(()),
+        Some(permission) => {
+            let asks = if asked.is_empty() { "nothing".to_owned() } else { asked.to_string() };
+            Err(Failure::usage(format!("{name} does not ask for {permission}; it asks for {asks}")))
+        }
+    }
 }
 
 pub(super) fn switch(global: &Global, output: Output, named: &Named, on: bool) -> Result<(), Failure> {

@@ -80,7 +80,11 @@ fn list(book: &Book, output: Output) -> Result<(), Failure> {
             json!({ "id": number, "at_ms": at_ms, "reason": reason, "attempts": attempts, "event": event });
         output.fact(&facts, || {
             let (time, reason) = (inbox::time(*at_ms), inbox::printable(reason));
-            format!("{number:6}  {time}  {}  {attempts} attempts: {reason}", event.export())
+            format!(
+                "{number:6}  {time}  {}  tried {attempts} time{}: {reason}",
+                event.export(),
+                if *attempts == 1 { "" } else { "s" }
+            )
         })
     })
 }

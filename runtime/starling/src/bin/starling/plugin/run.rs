@@ -8,6 +8,7 @@ use super::{
     arguments::Run,
     build,
     host::{Casting, Host, speaker},
+    installed,
     project::Project,
     sources,
 };
@@ -24,6 +25,7 @@ use crate::{
 pub(super) async fn run(global: &Global, output: Output, options: &Run) -> Result<(), Failure> {
     let profile = client::profile(&options.profile)?;
     let project = Project::open(&options.source)?;
+    installed::check_asked(&project.manifest.name, &project.manifest.permissions, &options.granting.grant)?;
     let grants = options.granting.added_to(Grants::none(), &project.manifest.permissions);
     refuse_half_granted(&project.manifest, &grants)?;
     let config = config(global)?;

@@ -92,7 +92,9 @@ fn text(played: &Played) -> String {
     };
     let about = if report.about.is_empty() { String::new() } else { format!(": {}", report.about) };
     match &report.failed {
-        None => format!("ok    {path}{about} ({} steps)", report.steps),
+        None => {
+            format!("ok    {path}{about} ({} step{})", report.steps, if report.steps == 1 { "" } else { "s" })
+        }
         Some(failed) => format!("FAIL  {path}{about}\n  {}", failed.to_string().replace('\n', "\n  ")),
     }
 }
