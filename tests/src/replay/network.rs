@@ -231,6 +231,9 @@ impl Network {
     }
 }
 
+/// Nearly as long as a member has at all.
+const PATIENCE: Duration = Duration::from_secs(4);
+
 /// Every door at the node's own address, on ports that the system chooses.
 fn bind(config: &mut starling::Config, address: Ipv4Addr) {
     config.runtime.io_threads = 1;
@@ -243,6 +246,8 @@ fn bind(config: &mut starling::Config, address: Ipv4Addr) {
     // The player asks faster than any client may.
     config.gateway.rate.per_second = 0;
     config.transport.listen = address;
+    // Answers are compared here, whatever a busy machine takes for them: no member is given up for being slow.
+    config.swarm.least_patience = PATIENCE;
 }
 
 async fn start(
