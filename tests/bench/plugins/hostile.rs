@@ -1,10 +1,11 @@
-//! A node under load with a dozen plugins in its process that mean it harm, and one that does its work: what the node's clients
-//! notice, and whether the good one misses anything.
+//! A node under load with a bot in its process that does its work, and then a dozen plugins that mean harm beside it: what the
+//! node's clients notice, and whether the good one misses anything.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::TcpListener,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::mpsc::{Receiver, TryRecvError, sync_channel},
     time::{Duration, Instant},
 };
 
@@ -73,7 +74,7 @@ pub(super) fn measure(report: &Report, options: &Options) -> Result<()> {
         Ok(outcome)
     };
     run("stores, warming up", Duration::from_secs(3))?;
-    let calm = run("stores, plugins idle", time)?;
+    let calm = run("stores, the good bot at work", time)?;
     let before = resident(node.process.id())?;
     node.say("go")?;
     let harmed = run("stores, hostile plugins at it", time)?;
@@ -82,10 +83,10 @@ pub(super) fn measure(report: &Report, options: &Options) -> Result<()> {
 
     for percentile in [50.0, 99.0] {
         let of = |outcome: &Outcome| ms(outcome.latencies.percentile(percentile)) * 1e3;
-        let what = format!("store p{percentile:.0}, hostile plugins against idle ones");
+        let what = format!("store p{percentile:.0}, hostile plugins beside the good bot, against it alone");
         report.ratio(&what, of(&harmed), of(&calm), "µs");
     }
-    report.figure("resident memory, plugins idle", before as f64 / 1e6, "MB");
+    report.figure("resident memory, the good bot at work", before as f64 / 1e6, "MB");
     report.figure("resident memory, hostile plugins at it", after as f64 / 1e6, "MB");
     report.note(&format!("the good bot was told {} times and answered {}", tally["told"], tally["answered"]));
     for plugin in tally["plugins"].as_array().into_iter().flatten() {
@@ -157,22 +158,15 @@ pub(crate) fn serve() -> Result<()> {
         let house = House::open(&cast, |config| become_node(config, &list, &authority)).await?;
         write_list(&house, &list, &authority).await?;
         println!("{}", url(&house).await?);
-        ensure!(heard() == "go", "expected to be told to go");
-        for (name, order) in HOSTILE {
-            let order = match name {
-                "fetch" => format!("fetch http://{}/", silent.local_addr()?),
-                _ => order.to_owned(),
-            };
-            house.tell(name, &order, ORDERS).await?;
-        }
-        let (stop, mut stopped) = tokio::sync::oneshot::channel();
-        std::thread::spawn(move || {
-            // The next line, or the end of the input, is the end of the measurement.
-            heard();
-            let _ = stop.send(());
-        });
+        let words = words();
         let mut told = 0;
-        while stopped.try_recv().is_err() {
+        loop {
+            match words.try_recv().as_deref() {
+                Ok("go") => let_loose(&house, &silent).await?,
+                // Another word, or the end of the input, is the end of the measurement.
+                Ok(_) | Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) => {}
+            }
             house.tell("good", "hello", 1).await?;
             told += 1;
             tokio::time::sleep(BEAT).await;
@@ -188,10 +182,29 @@ pub(crate) fn serve() -> Result<()> {
     })
 }
 
-/// The next line of the input; empty at its end.
-fn heard() -> String {
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).map_or(String::new(), |_| line.trim().to_owned())
+/// Gives each of the hostile its orders.
+async fn let_loose(house: &House, silent: &TcpListener) -> Result<()> {
+    for (name, order) in HOSTILE {
+        let order = match name {
+            "fetch" => format!("fetch http://{}/", silent.local_addr()?),
+            _ => order.to_owned(),
+        };
+        house.tell(name, &order, ORDERS).await?;
+    }
+    Ok(())
+}
+
+/// The lines of the input, as they come.
+fn words() -> Receiver<String> {
+    let (words, heard) = sync_channel(4);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if words.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    heard
 }
 
 fn cast() -> Result<Vec<Cast>> {

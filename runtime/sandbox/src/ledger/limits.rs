@@ -69,10 +69,10 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             cache_bytes: 16 << 20,
-            max_batch: 256,
+            max_batch: 1024,
             linger: Duration::from_millis(2),
-            queue: 1024,
-            in_flight: 32,
+            queue: 4096,
+            in_flight: 256,
             flush_every: Duration::from_secs(1),
         }
     }

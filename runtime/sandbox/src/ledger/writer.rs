@@ -157,11 +157,14 @@ struct WriterThread {
 impl WriterThread {
     fn run(self) {
         let mut had_company = false;
+        let mut pace = Pace::default();
         loop {
             let mut orders = Vec::new();
-            let closing = self.collect(&mut orders, had_company);
+            let closing = self.collect(&mut orders, had_company, &pace);
             had_company = orders.len() > 1;
+            let began = Instant::now();
             self.write(orders);
+            pace.wrote(began);
             let Some(closing) = closing else { continue };
             let held = Arc::clone(&self.held);
             // What was handed in meanwhile is refused, and the file let go of, before whoever asked is told.
@@ -176,8 +179,8 @@ impl WriterThread {
 
     /// Takes what waits; if nothing does, waits until it is time to write what was left.
     ///
-    /// A lone caller is not held up: the writer lingers only if its last batch had more than one order.
-    fn collect(&self, orders: &mut Vec<Order>, had_company: bool) -> Option<Closing> {
+    /// A lone caller is not held up: the writer lingers only if its last batch had more than one order, or was a moment ago.
+    fn collect(&self, orders: &mut Vec<Order>, had_company: bool, pace: &Pace) -> Option<Closing> {
         let mut wait = self.flush_every;
         let mut until = None;
         while orders.len() < self.max_batch {
@@ -191,7 +194,7 @@ impl WriterThread {
                 Err(RecvTimeoutError::Disconnected) => return Some(Closing::Abandoned),
             }
             let linger = if had_company { self.linger } else { Duration::ZERO };
-            let until = *until.get_or_insert_with(|| Instant::now() + linger);
+            let until = *until.get_or_insert_with(|| Instant::now() + linger.max(pace.rest()));
             wait = until.saturating_duration_since(Instant::now());
         }
         None
@@ -286,6 +289,30 @@ impl WriterThread {
         }
         lock(&self.left).append(&mut early);
         Ok(written)
+    }
+}
+
+/// Leaves the disk to the node: who writes all the time has the disk for a tenth of it, and each of its commits takes the more
+/// along. Who writes now and then does not wait.
+#[derive(Default)]
+struct Pace {
+    /// Until when the disk is the node's.
+    until: Option<Instant>,
+}
+
+/// So many times as long as a commit took, the disk is the node's afterwards; and this long at the most.
+const LEAVES: u32 = 9;
+const LONGEST_REST: Duration = Duration::from_millis(50);
+
+impl Pace {
+    fn wrote(&mut self, began: Instant) {
+        let took = began.elapsed();
+        self.until = Some(Instant::now() + (took * LEAVES).min(LONGEST_REST));
+    }
+
+    /// How long the disk is the node's yet.
+    fn rest(&self) -> Duration {
+        self.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
     }
 }
 
