@@ -115,17 +115,20 @@ async fn a_connection_with_too_much_under_way_is_read_no_further_and_still_serve
     assert_eq!(neighbour.open().await.ask(0, "store", "quick").await, reply(0, "5 bytes"));
     let early = tokio::time::timeout(Duration::from_millis(100), stream.incoming.read_chunk(1, true)).await;
     assert!(early.is_err(), "its places are taken");
+
+    // One place becomes free, and the messages behind it go on through that one: which of the two had it is not
+    // said.
     house.signals.slow_may_end.notify_one();
-    house.signals.slow_may_end.notify_one();
-    assert_eq!(stream.next().await.unwrap(), reply(0, "at last"));
+    let first = stream.next().await.expect("an answer");
+    assert!(first == reply(0, "at last") || first == reply(1, "at last"), "{first:?}");
     house.signals.slow_may_end.notify_one();
 
-    let mut answered = Vec::new();
-    while answered.len() < 49 {
+    let mut answered = vec![first.id()];
+    while answered.len() < 50 {
         answered.push(stream.next().await.expect("an answer").id());
     }
     answered.sort_unstable();
-    assert_eq!(answered, (1..50).collect::<Vec<_>>());
+    assert_eq!(answered, (0..50).collect::<Vec<_>>());
     house.close().await;
 }
 

@@ -41,4 +41,11 @@ pub(super) const ALL: &[(&str, &[u8])] = &[
         b"POST /onion_req/v2 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n\x00\x00\x00\x00\r\n2;x=y\r\n{}\r\n0\r\n\r\n",
     ),
     ("http_request", b"POST / HTTP/1.0\r\nContent-Length: +1\r\nExpect: 100-continue\r\n\r\nx"),
+    ("web_url", b"https://api.example.org:8443/a/b?x=1&y=%20#z"),
+    ("web_url", b"HTTP://A.example.?x"),
+    ("web_url", b"http://[::ffff:10.0.0.1]:80/"),
+    ("web_url", b"https://user:word@127.0.0.1/"),
+    ("web_url", b"http://0x7f.1"),
+    ("web_url", b"[2606:4700::1]"),
+    ("web_url", b"2130706433"),
 ];
