@@ -40,11 +40,17 @@ pub(crate) struct Options {
     /// Measures instead a node under load beside plugins that mean it harm
     #[arg(long)]
     hostile: bool,
+    /// Which of them are let loose; all if none is named
+    #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "hostile")]
+    only: Vec<String>,
     /// How long each of these measurements takes, in seconds
-    #[arg(long, default_value_t = 30.0)]
+    #[arg(long, default_value_t = 20.0)]
     seconds: f64,
+    /// How many nodes it is done with, one after another
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
     /// How many stores per second the node has to do meanwhile
-    #[arg(long, default_value_t = 50.0)]
+    #[arg(long, default_value_t = 100.0)]
     rate: f64,
 }
 

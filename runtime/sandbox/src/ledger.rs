@@ -48,7 +48,7 @@ pub use self::{
     error::{DraftError, LedgerError, OpenError},
     limits::{
         MAX_KEYS_LISTED, MAX_NAME_BYTES, MAX_PLUGIN_NAME_BYTES, MAX_TIMERS_LISTED, MAX_VALUE_BYTES,
-        MIN_TIMER_PERIOD_MS, Options, Quotas,
+        MIN_TIMER_PERIOD_MS, Options, Quotas, WRITE_BYTES, writes,
     },
     open::Ledger,
     outgoing::{Outgoing, Queued, Sending, Sent},

@@ -222,12 +222,14 @@ impl Loaded {
 
     /// Where it keeps what it knows.
     pub(crate) fn book(&self, house: &House) -> Result<Book, Hindrance> {
-        let Allowance { kv_keys, kv_bytes, timers, sends_per_call, sends_per_minute, .. } =
-            self.desk.allowance;
+        let Allowance {
+            kv_keys, kv_bytes, writes_per_call, timers, sends_per_call, sends_per_minute, ..
+        } = self.desk.allowance;
         let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         let quotas = ledger::Quotas {
             keys: u64::from(kv_keys),
             bytes: kv_bytes,
+            writes_per_call: u64::from(writes_per_call),
             timers: size(timers),
             sends_per_call: size(sends_per_call),
             queued: (u64::from(sends_per_minute) * QUEUED_PER_SEND).max(u64::from(sends_per_call)),

@@ -67,7 +67,7 @@ pub(crate) fn describe() {
     describe_counter!(
         THROTTLED,
         Unit::Count,
-        "Calls that waited because the plugin had used its share of a core."
+        "Calls that waited because the plugin had used its share of a core or of the disk, by plugin and which."
     );
     describe_counter!(
         DELIVERED,
@@ -86,8 +86,11 @@ pub(crate) fn register(plugin: &PluginName) {
         counter!(CALLS, "plugin" => plugin.clone(), "export" => "on-start", "outcome" => outcome.name())
             .increment(0);
     }
-    for name in [QUARANTINED, THROTTLED, DELIVERED] {
+    for name in [QUARANTINED, DELIVERED] {
         counter!(name, "plugin" => plugin.clone()).increment(0);
+    }
+    for of in ["core", "disk"] {
+        counter!(THROTTLED, "plugin" => plugin.clone(), "of" => of).increment(0);
     }
 }
 
@@ -118,8 +121,8 @@ pub(crate) fn quarantined(plugin: &PluginName) {
     counter!(QUARANTINED, "plugin" => plugin.to_string()).increment(1);
 }
 
-pub(crate) fn throttled(plugin: &PluginName) {
-    counter!(THROTTLED, "plugin" => plugin.to_string()).increment(1);
+pub(crate) fn throttled(plugin: &PluginName, of: &'static str) {
+    counter!(THROTTLED, "plugin" => plugin.to_string(), "of" => of).increment(1);
 }
 
 pub(crate) fn delivered(plugin: &PluginName) {

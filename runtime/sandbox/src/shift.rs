@@ -17,6 +17,7 @@ use tracing::{debug, info, warn};
 
 use self::{attempt::Attempt, budget::Budget};
 use crate::{
+    config::Allowance,
     desk::Desk,
     event::Event,
     guest::Seat,
@@ -43,7 +44,8 @@ pub(crate) struct Shift {
     loaded: Loaded,
     seat: Seat,
     book: Book,
-    budget: Budget,
+    core: Budget,
+    writes: Budget,
     recorder: Option<Recorder>,
     /// Told when something was committed that is to be sent.
     committed: Arc<Notify>,
@@ -70,7 +72,7 @@ enum Next {
     Timer,
     Message,
     Look,
-    /// The plugin has used more than its share of a core, and has rested for it.
+    /// The plugin has used more than its share of a core or of the disk, and has rested for it.
     Rested,
 }
 
@@ -106,8 +108,7 @@ impl Shift {
     }
 
     async fn next(&mut self, reviews: &mut Reviews, stop: &mut watch::Receiver<bool>) -> Next {
-        if let Some(rest) = self.budget.wait(self.clock.elapsed()) {
-            metrics::throttled(&self.post.name);
+        if let Some(rest) = self.overdrawn() {
             return tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => Next::Stop,
@@ -132,6 +133,18 @@ impl Shift {
             () = self.post.nudge.notified(), if is_free => Next::Look,
             () = self.clock.sleep(LOOK), if is_free => Next::Look,
         }
+    }
+
+    /// How long the plugin has to rest for what it has used beyond its share, if it has.
+    fn overdrawn(&mut self) -> Option<Duration> {
+        let now = self.clock.elapsed();
+        let (core, writes) = (self.core.wait(now), self.writes.wait(now));
+        for (of, rest) in [("core", core), ("disk", writes)] {
+            if rest.is_some() {
+                metrics::throttled(&self.post.name, of);
+            }
+        }
+        core.max(writes)
     }
 
     /// What was accepted and did not get to the disk is to be done again.
@@ -292,7 +305,9 @@ impl Shift {
     ) -> Result<Self, Hindrance> {
         let Surroundings { clock, entropy, committed, undone } = surroundings;
         let seat = loaded.seat();
-        let budget = Budget::new(loaded.desk.allowance.cpu_share, clock.elapsed());
+        let Allowance { cpu_share, writes_per_minute, .. } = loaded.desk.allowance;
+        let core = Budget::of_core(cpu_share, clock.elapsed());
+        let writes = Budget::of_writes(writes_per_minute, clock.elapsed());
         let recorder = loaded.recorder()?;
         let mut shift = Self {
             post: Arc::clone(post),
@@ -300,7 +315,8 @@ impl Shift {
             entropy,
             seat,
             book,
-            budget,
+            core,
+            writes,
             recorder,
             committed,
             undone,

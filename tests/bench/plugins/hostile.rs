@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 use starling::{
     Config, Role,
@@ -59,44 +59,88 @@ const BEAT: Duration = Duration::from_millis(200);
 /// Orders that wait for each of the hostile.
 const ORDERS: usize = 2_000;
 
-/// Measures the node before and while the hostile are at it.
+/// Measures the node before and while the hostile are at it, several times anew: a disk's pace changes from one minute to the next,
+/// and what is compared has to be spread over the same minutes.
 pub(super) fn measure(report: &Report, options: &Options) -> Result<()> {
-    let runtime = tokio::runtime::Runtime::new().context("no runtime for the clients")?;
-    let mut node = Node::start()?;
-    let target = Target::parse(&node.url)?;
-    let accounts: Vec<_> = (0..16).map(|_| Account::random()).collect();
-    let time = Duration::try_from_secs_f64(options.seconds).context("--seconds is no length of time")?;
-    let run = |what: &str, time| -> Result<Outcome> {
-        let plan = Plan { workers: 8, lanes: 1, time, rate: Some(options.rate) };
-        let outcome = runtime.block_on(load::run(&target, &stores(&accounts)?, plan))?;
-        report.load(what, 8, &outcome);
-        ensure!(outcome.failed() == 0, "stores failed: {}", outcome.complaint.clone().unwrap_or_default());
-        Ok(outcome)
-    };
-    run("stores, warming up", Duration::from_secs(3))?;
-    let calm = run("stores, the good bot at work", time)?;
-    let before = resident(node.process.id())?;
-    node.say("go")?;
-    let harmed = run("stores, hostile plugins at it", time)?;
-    let after = resident(node.process.id())?;
-    let tally: Value = serde_json::from_str(&node.ask("tally")?)?;
+    let names = HOSTILE.map(|(name, _)| name);
+    if let Some(unknown) = options.only.iter().find(|name| !names.contains(&name.as_str())) {
+        bail!("there is no hostile plugin {unknown}; there are {}", names.join(", "));
+    }
+    let loose = if options.only.is_empty() { names.join(",") } else { options.only.join(",") };
+    let mut rounds = (0..options.rounds.max(1)).map(|_| Round::run(report, options, &loose));
+    let mut all = rounds.next().context("there is one at least")??;
+    for round in rounds {
+        all.add(round?);
+    }
 
     for percentile in [50.0, 99.0] {
         let of = |outcome: &Outcome| ms(outcome.latencies.percentile(percentile)) * 1e3;
         let what = format!("store p{percentile:.0}, hostile plugins beside the good bot, against it alone");
-        report.ratio(&what, of(&harmed), of(&calm), "µs");
+        report.ratio(&what, of(&all.harmed), of(&all.calm), "µs");
     }
-    report.figure("resident memory, the good bot at work", before as f64 / 1e6, "MB");
-    report.figure("resident memory, hostile plugins at it", after as f64 / 1e6, "MB");
-    report.note(&format!("the good bot was told {} times and answered {}", tally["told"], tally["answered"]));
-    for plugin in tally["plugins"].as_array().into_iter().flatten() {
+    report.figure("resident memory, the good bot at work", all.before as f64 / 1e6, "MB");
+    report.figure("resident memory, hostile plugins at it", all.after as f64 / 1e6, "MB");
+    report.note(&format!("the good bot was told {} times and answered {}", all.told, all.answered));
+    for plugin in all.plugins.as_array().into_iter().flatten() {
         report.note(&format!(
             "{}: {} handled, {} failed, {} in quarantine; {}",
             plugin["name"], plugin["handled"], plugin["failed"], plugin["quarantined"], plugin["reason"]
         ));
     }
-    ensure!(tally["told"] == tally["answered"], "the good bot missed something");
+    ensure!(all.told == all.answered, "the good bot missed something");
     Ok(())
+}
+
+/// What was found with one node, or with several.
+struct Round {
+    calm: Outcome,
+    harmed: Outcome,
+    /// Resident memory, before and after; the most of all rounds.
+    before: u64,
+    after: u64,
+    told: u64,
+    answered: u64,
+    /// How the plugins fared in the last round.
+    plugins: Value,
+}
+
+impl Round {
+    fn run(report: &Report, options: &Options, loose: &str) -> Result<Self> {
+        let runtime = tokio::runtime::Runtime::new().context("no runtime for the clients")?;
+        let mut node = Node::start()?;
+        let target = Target::parse(&node.url)?;
+        let accounts: Vec<_> = (0..16).map(|_| Account::random()).collect();
+        let time = Duration::try_from_secs_f64(options.seconds).context("--seconds is no length of time")?;
+        let run = |what: &str, time| -> Result<Outcome> {
+            let plan = Plan { workers: 8, lanes: 1, time, rate: Some(options.rate) };
+            let outcome = runtime.block_on(load::run(&target, &stores(&accounts)?, plan))?;
+            report.load(what, 8, &outcome);
+            let complaint = || outcome.complaint.clone().unwrap_or_default();
+            ensure!(outcome.failed() == 0, "stores failed: {}", complaint());
+            Ok(outcome)
+        };
+        run("stores, warming up", Duration::from_secs(3))?;
+        let calm = run("stores, the good bot at work", time)?;
+        let before = resident(node.process.id())?;
+        node.say(&format!("go {loose}"))?;
+        let harmed = run("stores, hostile plugins at it", time)?;
+        let after = resident(node.process.id())?;
+        let mut tally: Value = serde_json::from_str(&node.ask("tally")?)?;
+        let count = |what: &str| tally[what].as_u64().context("a tally has counts");
+        let (told, answered) = (count("told")?, count("answered")?);
+        Ok(Self { calm, harmed, before, after, told, answered, plugins: tally["plugins"].take() })
+    }
+
+    fn add(&mut self, other: Self) {
+        let Self { calm, harmed, before, after, told, answered, plugins } = other;
+        self.calm.add(&calm);
+        self.harmed.add(&harmed);
+        self.before = self.before.max(before);
+        self.after = self.after.max(after);
+        self.told += told;
+        self.answered += answered;
+        self.plugins = plugins;
+    }
 }
 
 /// The process with the node and the plugins.
@@ -161,10 +205,12 @@ pub(crate) fn serve() -> Result<()> {
         let words = words();
         let mut told = 0;
         loop {
-            match words.try_recv().as_deref() {
-                Ok("go") => let_loose(&house, &silent).await?,
-                // Another word, or the end of the input, is the end of the measurement.
-                Ok(_) | Err(TryRecvError::Disconnected) => break,
+            match words.try_recv() {
+                Ok(word) => match word.strip_prefix("go ") {
+                    Some(names) => let_loose(&house, &silent, names).await?,
+                    None => break,
+                },
+                Err(TryRecvError::Disconnected) => break,
                 Err(TryRecvError::Empty) => {}
             }
             house.tell("good", "hello", 1).await?;
@@ -182,9 +228,10 @@ pub(crate) fn serve() -> Result<()> {
     })
 }
 
-/// Gives each of the hostile its orders.
-async fn let_loose(house: &House, silent: &TcpListener) -> Result<()> {
-    for (name, order) in HOSTILE {
+/// Gives those of the hostile their orders, by their names, which commas part.
+async fn let_loose(house: &House, silent: &TcpListener, names: &str) -> Result<()> {
+    let named: Vec<_> = names.split(',').collect();
+    for (name, order) in HOSTILE.into_iter().filter(|(name, _)| named.contains(name)) {
         let order = match name {
             "fetch" => format!("fetch http://{}/", silent.local_addr()?),
             _ => order.to_owned(),

@@ -26,6 +26,7 @@ use starling_test_guests::guest;
 
 /// Nobody is to wait for a quota here.
 const PLENTY: u32 = 6_000;
+const WRITES: u32 = 10_000_000;
 
 /// The client.
 pub(super) struct House {
@@ -179,6 +180,7 @@ pub(super) fn plenty() -> Result<PluginConfig> {
     let limits = LimitSettings {
         sends_per_minute: Some(PLENTY),
         log_lines_per_minute: Some(PLENTY),
+        writes_per_minute: Some(WRITES),
         cpu_share: Some(100),
         ..LimitSettings::default()
     };

@@ -30,6 +30,12 @@ pub struct LimitSettings {
     /// Keys in the plugin's store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kv_keys: Option<u32>,
+    /// What one call writes to the plugin's store: keys that it sets or deletes, a value of more than 4 KiB as several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writes_per_call: Option<u32>,
+    /// What the plugin writes in a minute in the long run, counted likewise: keys, timers, and what it sends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writes_per_minute: Option<u32>,
     /// Timers that are set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timers: Option<u32>,
@@ -68,6 +74,8 @@ pub struct Allowance {
     pub table_elements: u32,
     pub kv_bytes: u64,
     pub kv_keys: u32,
+    pub writes_per_call: u32,
+    pub writes_per_minute: u32,
     pub timers: u32,
     pub sends_per_call: u32,
     pub sends_per_minute: u32,
@@ -87,6 +95,8 @@ impl Default for Allowance {
             table_elements: 20_000,
             kv_bytes: ByteSize::mib(16).as_u64(),
             kv_keys: 10_000,
+            writes_per_call: 500,
+            writes_per_minute: 3_000,
             timers: 1_000,
             sends_per_call: 20,
             sends_per_minute: 60,
@@ -120,6 +130,8 @@ impl Allowance {
             table_elements: set.table_elements.unwrap_or(default.table_elements),
             kv_bytes: set.kv_bytes.map_or(default.kv_bytes, |size| size.as_u64()),
             kv_keys: set.kv_keys.unwrap_or(default.kv_keys),
+            writes_per_call: set.writes_per_call.unwrap_or(default.writes_per_call),
+            writes_per_minute: set.writes_per_minute.unwrap_or(default.writes_per_minute),
             timers: set.timers.unwrap_or(default.timers),
             sends_per_call: set.sends_per_call.unwrap_or(default.sends_per_call),
             sends_per_minute: set.sends_per_minute.unwrap_or(default.sends_per_minute),
@@ -199,10 +211,13 @@ impl LimitSettings {
         ]
     }
 
-    fn counts(&self) -> [(&'static str, Option<u32>, RangeInclusive<u32>); 10] {
+    fn counts(&self) -> [(&'static str, Option<u32>, RangeInclusive<u32>); 12] {
         [
             ("table_elements", self.table_elements, 1..=1_000_000),
             ("kv_keys", self.kv_keys, 0..=10_000_000),
+            // The longest value there can be is 16 writes.
+            ("writes_per_call", self.writes_per_call, 16..=100_000),
+            ("writes_per_minute", self.writes_per_minute, 1..=10_000_000),
             ("timers", self.timers, 0..=100_000),
             ("sends_per_call", self.sends_per_call, 0..=1_000),
             ("sends_per_minute", self.sends_per_minute, 0..=6_000),
@@ -279,6 +294,8 @@ mod tests {
             table_elements: Some(defaults.table_elements),
             kv_bytes: size(kv_bytes),
             kv_keys: Some(defaults.kv_keys),
+            writes_per_call: Some(defaults.writes_per_call),
+            writes_per_minute: Some(defaults.writes_per_minute),
             timers: Some(defaults.timers),
             sends_per_call: Some(defaults.sends_per_call),
             sends_per_minute: Some(defaults.sends_per_minute),

@@ -91,6 +91,9 @@ call_time = \"2s\"
 table_elements = 20000
 kv_bytes = \"16 MiB\"
 kv_keys = 10000
+Keys that a call sets or deletes, and what the plugin writes in a minute; a value of more than 4 KiB counts as several.
+writes_per_call = 500
+writes_per_minute = 3000
 timers = 1000
 sends_per_call = 20
 sends_per_minute = 60

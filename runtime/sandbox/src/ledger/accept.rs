@@ -132,9 +132,15 @@ impl Book {
         }
         standing.timers = draft.changes.n_timers(&core.timers) as u64;
         let call = core.last_call + 1;
+        // What is sent leaves when it is on disk. All else can wait until there is more of it.
+        let is_awaited = match done {
+            Done::Started { .. } | Done::Migrated { .. } | Done::Quarantined { .. } => true,
+            Done::Message { .. } | Done::Timer { .. } | Done::Unnumbered => draft.changes.is_to_be_sent(),
+        };
         let ticket = self.ledger.shared.writer.submit(|| {
             self.shelf.supersede_lazy();
-            Job::Call(Box::new(self.seal(core, draft, call, &standing, beside)))
+            let call = self.seal(core, draft, call, &standing, beside);
+            Job::Call(Box::new(Call { is_awaited, ..call }))
         })?;
         core.push(call, std::mem::take(&mut draft.changes), standing);
         Ok(ticket)
@@ -188,6 +194,7 @@ impl Book {
             withdrawn: withdrawn.iter().copied().collect(),
             released: beside.released,
             aside: beside.aside.map(|(number, row)| seal_aside(sealer, number, &row, at_most, entropy)),
+            is_awaited: true,
         }
     }
 }

@@ -36,6 +36,11 @@ impl Changes {
         values.is_empty() && timers.is_empty() && sends.is_empty() && withdrawn.is_empty()
     }
 
+    /// Is there anything that is to leave, or not to leave?
+    pub(super) fn is_to_be_sent(&self) -> bool {
+        !self.sends.is_empty() || !self.withdrawn.is_empty()
+    }
+
     /// How many timers are set with these changes.
     pub(super) fn n_timers(&self, before: &BTreeMap<Box<str>, Firing>) -> usize {
         self.timers.iter().fold(before.len(), |n, (name, change)| {

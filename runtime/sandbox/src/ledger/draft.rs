@@ -28,6 +28,8 @@ pub struct Draft {
     pub(super) changes: Changes,
     quotas: Quotas,
     view: Option<Arc<View>>,
+    /// What the call has written to its store so far, even if it wrote over that.
+    n_writes: u64,
     /// Why a read failed, if one did.
     pub(super) failed: Option<LedgerError>,
     /// What the call has queued so far, even if it took that back.
@@ -48,6 +50,7 @@ impl Draft {
             changes: Changes::default(),
             quotas: core.quotas,
             view: None,
+            n_writes: 0,
             failed: None,
             n_sends: 0,
             n_queued: None,
@@ -62,6 +65,12 @@ impl Draft {
     /// Has the call changed nothing so far?
     pub fn is_unchanged(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// How much accepting the call would write, in writes of [`WRITE_BYTES`](super::WRITE_BYTES).
+    pub fn n_writes(&self) -> u64 {
+        let Changes { values: _, timers, sends, withdrawn } = &self.changes;
+        self.n_writes + (timers.len() + sends.len() + withdrawn.len()) as u64
     }
 
     /// Keys and bytes of the store, as they are with this call.

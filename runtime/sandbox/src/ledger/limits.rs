@@ -6,6 +6,9 @@ use std::time::Duration;
 pub const MAX_NAME_BYTES: usize = 256;
 /// Longest value, in bytes.
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
+/// What a write is, in bytes: a key that is set or deleted, a timer or something to be sent counts once, and a longer value once for
+/// each so many bytes that it begins.
+pub const WRITE_BYTES: usize = 4 * 1024;
 /// Most keys in one listing.
 pub const MAX_KEYS_LISTED: usize = 1000;
 /// Most timers in one listing.
@@ -32,6 +35,8 @@ pub struct Quotas {
     pub keys: u64,
     /// Most bytes of keys and values together.
     pub bytes: u64,
+    /// Most that one call may write to its store, in writes of [`WRITE_BYTES`]; what it writes twice counts twice.
+    pub writes_per_call: u64,
     /// Most timers that are set.
     pub timers: usize,
     /// Most that one call may send; what it took back counts too.
@@ -44,8 +49,22 @@ pub struct Quotas {
 
 impl Default for Quotas {
     fn default() -> Self {
-        Self { keys: 10_000, bytes: 10 << 20, timers: 256, sends_per_call: 16, queued: 256, quarantined: 100 }
+        Self {
+            keys: 10_000,
+            bytes: 10 << 20,
+            writes_per_call: 500,
+            timers: 256,
+            sends_per_call: 16,
+            queued: 256,
+            quarantined: 100,
+        }
     }
+}
+
+/// How many writes a value of so many bytes is.
+pub const fn writes(len: usize) -> u64 {
+    let writes = len.div_ceil(WRITE_BYTES) as u64;
+    if writes == 0 { 1 } else { writes }
 }
 
 /// How a ledger is run.
@@ -57,6 +76,8 @@ pub struct Options {
     pub max_batch: usize,
     /// How long the writer waits for more calls, if there were several in its last commit.
     pub linger: Duration,
+    /// How long a call may stay unwritten for which nobody waits: one that sends nothing, and an event that goes into quarantine.
+    pub patience: Duration,
     /// Calls of all plugins that may wait for the writer.
     pub queue: usize,
     /// Calls of one plugin that may wait for the writer.
@@ -71,6 +92,7 @@ impl Default for Options {
             cache_bytes: 16 << 20,
             max_batch: 1024,
             linger: Duration::from_millis(2),
+            patience: Duration::from_secs(1),
             queue: 4096,
             in_flight: 256,
             flush_every: Duration::from_secs(1),

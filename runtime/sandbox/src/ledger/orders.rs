@@ -35,6 +35,8 @@ pub(super) struct Call {
     /// An event of the quarantine that is done with.
     pub(super) released: Option<u64>,
     pub(super) aside: Option<NewAside>,
+    /// Does somebody wait for it to be written?
+    pub(super) is_awaited: bool,
 }
 
 /// An event that is put into quarantine.
@@ -58,6 +60,23 @@ pub(super) enum Delivery {
 }
 
 impl Job {
+    /// Does somebody wait for it to be written?
+    pub(super) fn is_awaited(&self) -> bool {
+        match self {
+            Self::Call(call) => call.is_awaited,
+            Self::Deliver { .. } | Self::Release { .. } | Self::Remove { .. } => true,
+        }
+    }
+
+    /// The plugin whose earlier jobs have to be written before; nothing if that is those of all.
+    pub(super) fn shelf(&self) -> Option<&Arc<Shelf>> {
+        match self {
+            Self::Call(call) => Some(&call.shelf),
+            Self::Deliver { shelf, .. } | Self::Release { shelf, .. } => Some(shelf),
+            Self::Remove { .. } => None,
+        }
+    }
+
     /// Was something undone that this builds on?
     pub(super) fn is_stale(&self) -> bool {
         matches!(self, Self::Call(call) if call.epoch != call.shelf.epoch())

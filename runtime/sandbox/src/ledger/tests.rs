@@ -3,6 +3,7 @@
 mod disk;
 mod model;
 mod outbox;
+mod patience;
 mod quarantine;
 mod timers;
 mod values;
@@ -23,6 +24,7 @@ fn options() -> Options {
         cache_bytes: 1 << 20,
         flush_every: Duration::from_secs(3600),
         linger: Duration::ZERO,
+        patience: Duration::ZERO,
         ..Options::default()
     }
 }

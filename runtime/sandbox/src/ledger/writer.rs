@@ -1,6 +1,7 @@
 //! The thread that writes: takes what waits, applies it in one transaction, commits, answers.
 
 use std::{
+    collections::HashSet,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -98,6 +99,7 @@ impl Writer {
             held,
             max_batch: options.max_batch.max(1),
             linger: options.linger,
+            patience: options.patience,
             flush_every: options.flush_every,
             entropy,
             ordered,
@@ -146,6 +148,7 @@ struct WriterThread {
     held: Arc<Held>,
     max_batch: usize,
     linger: Duration,
+    patience: Duration,
     flush_every: Duration,
     entropy: Arc<dyn Entropy>,
     ordered: Receiver<Message>,
@@ -154,17 +157,39 @@ struct WriterThread {
     left: Arc<Left>,
 }
 
+/// What was handed in and is not written yet, in that order.
+struct Desk {
+    orders: Vec<Order>,
+    /// When the first of these is due for which nobody waits.
+    due: Option<Instant>,
+    /// When places that were left are to be written.
+    flush_at: Instant,
+}
+
+/// What is written next.
+struct Next {
+    orders: Vec<Order>,
+    /// The places that were left, too.
+    with_left: bool,
+    closing: Option<Closing>,
+}
+
+/// So many orders are written at once, whoever waits for them.
+const ENOUGH: usize = 128;
+
 impl WriterThread {
     fn run(self) {
         let mut had_company = false;
         let mut pace = Pace::default();
+        let flush_at = Instant::now() + self.flush_every;
+        let mut desk = Desk { orders: Vec::new(), due: None, flush_at };
         loop {
-            let mut orders = Vec::new();
-            let closing = self.collect(&mut orders, had_company, &pace);
+            let Next { orders, with_left, closing } = self.collect(&mut desk, had_company, &pace);
             had_company = orders.len() > 1;
             let began = Instant::now();
-            self.write(orders);
-            pace.wrote(began);
+            if self.write(orders, with_left) {
+                pace.wrote(began);
+            }
             let Some(closing) = closing else { continue };
             let held = Arc::clone(&self.held);
             // What was handed in meanwhile is refused, and the file let go of, before whoever asked is told.
@@ -179,36 +204,54 @@ impl WriterThread {
 
     /// Takes what waits; if nothing does, waits until it is time to write what was left.
     ///
-    /// A lone caller is not held up: the writer lingers only if its last batch had more than one order, or was a moment ago.
-    fn collect(&self, orders: &mut Vec<Order>, had_company: bool, pace: &Pace) -> Option<Closing> {
-        let mut wait = self.flush_every;
+    /// A lone caller is not held up: the writer lingers only if its last batch had more than one order, or was a moment ago. What
+    /// nobody waits for is held back for a while, so that the disk is asked once for all of it.
+    fn collect(&self, desk: &mut Desk, had_company: bool, pace: &Pace) -> Next {
+        let linger = if had_company { self.linger } else { Duration::ZERO };
         let mut until = None;
-        while orders.len() < self.max_batch {
-            match self.ordered.recv_timeout(wait) {
+        let mut closing = None;
+        while desk.orders.len() < self.max_batch {
+            let next = [until, desk.due].into_iter().flatten().min().unwrap_or(desk.flush_at);
+            match self.ordered.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(Message::Do(order)) => {
                     self.waiting.fetch_sub(1, Ordering::AcqRel);
-                    orders.push(order);
+                    let soon = Instant::now() + linger.max(pace.rest());
+                    if order.job.is_awaited() || desk.orders.len() >= ENOUGH {
+                        until.get_or_insert(soon);
+                    } else {
+                        desk.due.get_or_insert(soon.max(Instant::now() + self.patience));
+                    }
+                    desk.orders.push(order);
                 }
-                Ok(Message::Close(done)) => return Some(Closing::Asked(done)),
-                Err(RecvTimeoutError::Timeout) => return None,
-                Err(RecvTimeoutError::Disconnected) => return Some(Closing::Abandoned),
+                Ok(Message::Close(done)) => closing = Some(Closing::Asked(done)),
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => closing = Some(Closing::Abandoned),
             }
-            let linger = if had_company { self.linger } else { Duration::ZERO };
-            let until = *until.get_or_insert_with(|| Instant::now() + linger.max(pace.rest()));
-            wait = until.saturating_duration_since(Instant::now());
+            if closing.is_some() {
+                break;
+            }
         }
-        None
+        let now = Instant::now();
+        let is_full = desk.orders.len() >= ENOUGH;
+        let is_late = desk.flush_at <= now || desk.due.is_some_and(|due| due <= now);
+        if closing.is_some() || is_full || is_late || self.patience.is_zero() {
+            desk.due = None;
+            desk.flush_at = now + self.flush_every;
+            return Next { orders: std::mem::take(&mut desk.orders), with_left: true, closing };
+        }
+        Next { orders: desk.awaited(), with_left: false, closing }
     }
 
-    fn write(&self, orders: Vec<Order>) {
+    /// Says whether the disk was asked for anything.
+    fn write(&self, orders: Vec<Order>, with_left: bool) -> bool {
         if let Err(error) = self.held.reopen() {
             debug!(%error, "the plugins' file could not be opened anew");
         }
-        let left = std::mem::take(&mut *lock(&self.left));
+        let left = if with_left { std::mem::take(&mut *lock(&self.left)) } else { Vec::new() };
         let (stale, orders): (Vec<_>, Vec<_>) = orders.into_iter().partition(|order| order.job.is_stale());
         settle(stale, &Err(LedgerError::Undone));
         if orders.is_empty() && left.is_empty() {
-            return;
+            return false;
         }
         match self.commit(&orders, &left) {
             Ok(()) => settle(orders, &Ok(())),
@@ -221,6 +264,7 @@ impl WriterThread {
                 self.write_one_by_one(orders, &left);
             }
         }
+        true
     }
 
     fn write_one_by_one(&self, orders: Vec<Order>, left: &[Arc<Shelf>]) {
@@ -289,6 +333,27 @@ impl WriterThread {
         }
         lock(&self.left).append(&mut early);
         Ok(written)
+    }
+}
+
+impl Desk {
+    /// Takes what somebody waits for, and what the same plugins have handed in before and between.
+    fn awaited(&mut self) -> Vec<Order> {
+        let awaited: Vec<_> = self.orders.iter().filter(|order| order.job.is_awaited()).collect();
+        if awaited.iter().any(|order| order.job.shelf().is_none()) {
+            self.due = None;
+            return std::mem::take(&mut self.orders);
+        }
+        let shelves: HashSet<_> =
+            awaited.iter().filter_map(|order| order.job.shelf().map(Arc::as_ptr)).collect();
+        let is_of_them =
+            |order: &Order| order.job.shelf().is_none_or(|shelf| shelves.contains(&Arc::as_ptr(shelf)));
+        let (taken, kept) = std::mem::take(&mut self.orders).into_iter().partition(is_of_them);
+        self.orders = kept;
+        if self.orders.is_empty() {
+            self.due = None;
+        }
+        taken
     }
 }
 

@@ -110,6 +110,7 @@ impl Stage {
 
     /// A call begins.
     pub(super) fn begin(&mut self, moment: &Moment) {
+        self.kept.store.begin();
         self.call = Some(Call {
             now: moment.now_ms,
             randomness: randomness(moment),
@@ -210,7 +211,10 @@ impl Stage {
                 let quotas = self.quotas;
                 self.store()?.set(&key, value.0, &quotas)
             }
-            HostCall::KvDelete { key } => self.store()?.delete(&key),
+            HostCall::KvDelete { key } => {
+                let quotas = self.quotas;
+                self.store()?.delete(&key, &quotas)
+            }
             HostCall::KvListKeys { prefix, after, limit } => {
                 self.store()?.list_keys(&prefix, after.as_deref(), limit)
             }
@@ -358,6 +362,7 @@ fn quotas(allowance: &Allowance) -> Quotas {
     Quotas {
         keys: allowance.kv_keys.into(),
         bytes: allowance.kv_bytes,
+        writes_per_call: allowance.writes_per_call.into(),
         timers: size(allowance.timers),
         sends_per_call: size(allowance.sends_per_call),
         ..Quotas::default()

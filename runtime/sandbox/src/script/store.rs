@@ -7,6 +7,7 @@ use crate::{
     call::{HostError, HostReply, Timer},
     ledger::{
         MAX_KEYS_LISTED, MAX_NAME_BYTES, MAX_TIMERS_LISTED, MAX_VALUE_BYTES, MIN_TIMER_PERIOD_MS, Quotas,
+        writes,
     },
 };
 
@@ -20,6 +21,8 @@ const USED_UP: HostError = HostError::QuotaExceeded(u32::MAX);
 pub(super) struct Store {
     values: BTreeMap<String, Vec<u8>>,
     bytes: u64,
+    /// What the call has written so far.
+    n_writes: u64,
     timers: BTreeMap<String, Set>,
 }
 
@@ -31,6 +34,11 @@ struct Set {
 }
 
 impl Store {
+    /// A call begins.
+    pub(super) fn begin(&mut self) {
+        self.n_writes = 0;
+    }
+
     pub(super) fn get(&self, key: &str) -> Answer {
         check_name("key", key)?;
         Ok(HostReply::Value(self.values.get(key).cloned().map(BytesText)))
@@ -42,9 +50,9 @@ impl Store {
         Ok(HostReply::Done)
     }
 
-    pub(super) fn delete(&mut self, key: &str) -> Answer {
+    pub(super) fn delete(&mut self, key: &str, quotas: &Quotas) -> Answer {
         check_name("key", key)?;
-        Ok(HostReply::Flag(self.take(key)))
+        Ok(HostReply::Flag(self.take(key, quotas)?))
     }
 
     pub(super) fn list_keys(&self, prefix: &str, after: Option<&str>, limit: u32) -> Answer {
@@ -67,7 +75,7 @@ impl Store {
         }
         match new {
             Some(value) => self.put(key, value.0, quotas)?,
-            None => drop(self.take(key)),
+            None => drop(self.take(key, quotas)?),
         }
         Ok(HostReply::Flag(true))
     }
@@ -159,15 +167,27 @@ impl Store {
         if too_many || (bytes > quotas.bytes && bytes > self.bytes) {
             return Err(USED_UP);
         }
+        self.afford(writes(value.len()), quotas)?;
         self.bytes = bytes;
         self.values.insert(key.to_owned(), value);
         Ok(())
     }
 
-    fn take(&mut self, key: &str) -> bool {
-        let taken = self.values.remove(key);
-        self.bytes -= taken.as_ref().map_or(0, |value| size(key, value));
-        taken.is_some()
+    fn take(&mut self, key: &str, quotas: &Quotas) -> Result<bool, HostError> {
+        let Some(held) = self.values.get(key).map(|value| size(key, value)) else { return Ok(false) };
+        self.afford(writes(0), quotas)?;
+        self.values.remove(key);
+        self.bytes -= held;
+        Ok(true)
+    }
+
+    fn afford(&mut self, writes: u64, quotas: &Quotas) -> Result<(), HostError> {
+        let n_writes = self.n_writes + writes;
+        if n_writes > quotas.writes_per_call {
+            return Err(USED_UP);
+        }
+        self.n_writes = n_writes;
+        Ok(())
     }
 }
 

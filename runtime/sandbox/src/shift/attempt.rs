@@ -22,6 +22,9 @@ const PAUSE_MS: u64 = 500;
 /// And at the longest; also what a plugin itself may ask for.
 const LONGEST_PAUSE_MS: u64 = 10 * 60 * 1000;
 
+/// What an event in quarantine counts for among the plugin's writes: the longest message is not longer.
+const QUARANTINE_WRITES: u64 = 2;
+
 /// The pause after so many failures, when the plugin itself has asked for another.
 fn pause_ms(failures: u32, retry_after_ms: u64) -> u64 {
     (PAUSE_MS << failures.saturating_sub(1).min(16)).max(retry_after_ms).min(LONGEST_PAUSE_MS)
@@ -96,6 +99,7 @@ impl Shift {
                 // Whoever sees the number sees the reason.
                 self.note(format!("an event of {} is in quarantine: {reason}", event.export()));
                 self.post.tally.quarantined.fetch_add(1, Ordering::Relaxed);
+                self.wrote(QUARANTINE_WRITES);
                 self.is_behind(&attempt.done);
                 self.follow(ticket);
             }
@@ -137,8 +141,7 @@ impl Shift {
     }
 
     async fn set_out_once(&mut self, events: &[Event], done: &Done) -> Result<(), (&'static str, Setback)> {
-        while let Some(rest) = self.budget.wait(self.clock.elapsed()) {
-            metrics::throttled(&self.post.name);
+        while let Some(rest) = self.overdrawn() {
             self.clock.sleep(rest).await;
         }
         let host = |error| ("on-start", Setback::Host(error));
@@ -198,7 +201,7 @@ impl Shift {
             Live::new(Arc::clone(&self.loaded.desk), Arc::clone(&self.clock), draft, moment.clone(), partner);
         let started = self.clock.elapsed();
         let (outcome, host) = self.run(event, &moment, host).await;
-        self.budget.spend(self.seat.last_busy());
+        self.core.spend(self.seat.last_busy().as_secs_f64());
         let took = self.clock.elapsed().saturating_sub(started);
         metrics::called(&self.post.name, event.export(), call_outcome(&outcome), took, self.seat.last_busy());
         match outcome {
@@ -230,9 +233,11 @@ impl Shift {
 
     pub(super) async fn accept(&mut self, draft: Draft, done: &Done) -> Result<Ticket, LedgerError> {
         let mut draft = draft;
+        let n_writes = draft.n_writes();
         loop {
             match self.book.accept(draft, done) {
                 Ok(ticket) => {
+                    self.wrote(n_writes);
                     self.is_behind(done);
                     return Ok(ticket);
                 }
@@ -243,6 +248,10 @@ impl Shift {
                 Err(unaccepted) => return Err(unaccepted.error),
             }
         }
+    }
+
+    fn wrote(&mut self, n_writes: u64) {
+        self.writes.spend(n_writes as f64);
     }
 
     fn is_behind(&mut self, done: &Done) {

@@ -1,36 +1,47 @@
-//! The share of a core that a plugin may use.
+//! What a plugin may use in the long run: of a core, and of the disk.
 
 use std::time::Duration;
 
 /// What may be used at once after a rest: so much of a core's time, in seconds.
 const BURST: f64 = 2.0;
+/// And so many seconds' worth of writes.
+const BURST_OF_WRITES: f64 = 10.0;
 
-/// Fills at the pace of the plugin's share, and is emptied by what its calls use. It may be overdrawn by one call.
+/// Fills at a steady pace, and is emptied by what the plugin's calls use. It may be overdrawn by one call.
 pub(super) struct Budget {
-    /// Seconds of a core for each second that passes.
+    /// What comes in each second.
     share: f64,
-    /// Seconds of a core that may be used.
+    /// The most there can be.
+    burst: f64,
+    /// What may be used.
     left: f64,
     /// When `left` was right.
     at: Duration,
 }
 
 impl Budget {
-    /// A full one, at that time; the share is in percent of a core.
-    pub(super) fn new(percent: u32, now: Duration) -> Self {
-        Self { share: f64::from(percent.max(1)) / 100.0, left: BURST, at: now }
+    /// A full one of a core's seconds, at that time; the share is in percent of a core.
+    pub(super) fn of_core(percent: u32, now: Duration) -> Self {
+        Self { share: f64::from(percent.max(1)) / 100.0, burst: BURST, left: BURST, at: now }
+    }
+
+    /// A full one of writes.
+    pub(super) fn of_writes(per_minute: u32, now: Duration) -> Self {
+        let share = f64::from(per_minute.max(1)) / 60.0;
+        let burst = share * BURST_OF_WRITES;
+        Self { share, burst, left: burst, at: now }
     }
 
     /// Takes what a call has used.
-    pub(super) fn spend(&mut self, used: Duration) {
-        self.left -= used.as_secs_f64();
+    pub(super) fn spend(&mut self, used: f64) {
+        self.left -= used;
     }
 
     /// How long to wait until there is something to use; nothing when there is.
     pub(super) fn wait(&mut self, now: Duration) -> Option<Duration> {
         let passed = now.saturating_sub(self.at);
         self.at = now;
-        self.left = (self.left + passed.as_secs_f64() * self.share).min(BURST);
+        self.left = (self.left + passed.as_secs_f64() * self.share).min(self.burst);
         (self.left < 0.0).then(|| Duration::from_secs_f64(-self.left / self.share))
     }
 }
@@ -42,10 +53,10 @@ mod tests {
     #[test]
     fn who_uses_a_core_for_long_waits_until_its_share_comes_to_as_much() {
         let seconds = Duration::from_secs;
-        let mut budget = Budget::new(25, seconds(0));
+        let mut budget = Budget::of_core(25, seconds(0));
 
         assert_eq!(budget.wait(seconds(0)), None);
-        budget.spend(seconds(3));
+        budget.spend(3.0);
 
         assert_eq!(
             budget.wait(seconds(0)),
@@ -54,7 +65,19 @@ mod tests {
         );
         assert_eq!(budget.wait(seconds(4)), None);
         assert_eq!(budget.wait(seconds(1000)), None);
-        budget.spend(Duration::from_millis(2500));
+        budget.spend(2.5);
         assert_eq!(budget.wait(seconds(1000)), Some(seconds(2)), "a long rest saves up no more than a burst");
+    }
+
+    #[test]
+    fn who_writes_a_lot_rests_until_its_pace_comes_to_as_much() {
+        let seconds = Duration::from_secs;
+        let mut budget = Budget::of_writes(600, seconds(0));
+
+        budget.spend(100.0);
+        assert_eq!(budget.wait(seconds(0)), None, "ten seconds' worth at once");
+        budget.spend(30.0);
+        assert_eq!(budget.wait(seconds(0)), Some(seconds(3)));
+        assert_eq!(budget.wait(seconds(3)), None);
     }
 }

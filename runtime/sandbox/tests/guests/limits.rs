@@ -35,6 +35,26 @@ async fn the_store_takes_so_many_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_writes_so_much() {
+    let (_town, line) = report("writes_per_call = 32", "fill-kv-names 1000000", "kv.set ").await;
+
+    assert_eq!(line, format!("kv.set 32 quota-exceeded {}", u32::MAX), "never in this call");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_more_than_its_share_of_the_disk_rests() {
+    // Forty a second, and ten seconds' worth of them at once.
+    let (town, _) = report("writes_per_minute = 2400", "fill-kv-names 440", "kv.set ").await;
+    let of_disk = [("plugin", "greedy"), ("of", "disk")];
+
+    let status = town.order("greedy", alice(), "rest").await;
+
+    assert!(metric("plugin_throttled_total", &of_disk) > 0, "the call after it had to wait");
+    assert_eq!((status.failed, status.quarantined), (0, 0), "{}", status.reason);
+    assert_eq!(metric("plugin_throttled_total", &[("plugin", "greedy"), ("of", "core")]), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn so_many_timers_can_be_set() {
     let (_town, line) = report("timers = 50", "set-timers 1000000", "timers.set ").await;
 

@@ -48,7 +48,7 @@ fn the_example_shows_every_key_and_what_it_shows_is_valid() {
 
     assert_eq!(echo.validate(&name(), &settings.sandbox), Ok(()));
     assert_eq!(shown.len(), 10, "{shown:?}");
-    assert_eq!(keys(&toml::to_string(&echo.limits()).unwrap()).len(), 14);
+    assert_eq!(keys(&toml::to_string(&echo.limits()).unwrap()).len(), 16);
     assert_eq!(echo.secrets.as_ref().unwrap().len(), 2);
 }
 

@@ -11,6 +11,7 @@ use super::{Draft, check_name};
 use crate::ledger::{
     DraftError, LedgerError, MAX_KEYS_LISTED, MAX_VALUE_BYTES,
     changes::{Change, Value},
+    writes,
 };
 
 const KEY: &str = "a key";
@@ -36,7 +37,7 @@ impl Draft {
     /// Sets a key.
     ///
     /// # Errors
-    /// A key or value of another length than they have, a full store; or the file cannot be read.
+    /// A key or value of another length than they have, a full store, more than a call may write; or the file cannot be read.
     pub fn set(&mut self, key: &str, value: &[u8]) -> Result<(), DraftError> {
         check_name(KEY, key)?;
         if value.len() > MAX_VALUE_BYTES {
@@ -56,6 +57,7 @@ impl Draft {
         if bytes > self.quotas.bytes && bytes > self.bytes {
             return Err(DraftError::used_up("bytes"));
         }
+        self.afford(writes(value.len()))?;
         (self.keys, self.bytes) = (keys, bytes);
         self.change(key, old_len.is_some(), Some(value.into()));
         Ok(())
@@ -64,10 +66,11 @@ impl Draft {
     /// Deletes a key; says whether it was there.
     ///
     /// # Errors
-    /// As of [`Draft::get`].
+    /// As of [`Draft::get`], and when it is more than a call may write.
     pub fn delete(&mut self, key: &str) -> Result<bool, DraftError> {
         check_name(KEY, key)?;
         let Some(old_len) = self.value_len(key)? else { return Ok(false) };
+        self.afford(writes(0))?;
         self.keys -= 1;
         self.bytes -= key.len() as u64 + old_len as u64;
         self.change(key, true, None);
@@ -153,6 +156,16 @@ impl Draft {
             Some(value) => Ok(value.map(|value| value.len())),
             None => self.read(|view, shelf| view.value_len(&shelf.sealer, key)),
         }
+    }
+
+    /// Counts what is written; one commit must not keep the disk from others for long.
+    fn afford(&mut self, writes: u64) -> Result<(), DraftError> {
+        let n_writes = self.n_writes + writes;
+        if n_writes > self.quotas.writes_per_call {
+            return Err(DraftError::used_up("writes in one call"));
+        }
+        self.n_writes = n_writes;
+        Ok(())
     }
 
     fn change(&mut self, key: &str, is_there: bool, value: Option<Arc<[u8]>>) {

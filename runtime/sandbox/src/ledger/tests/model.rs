@@ -8,8 +8,15 @@ use tokio::runtime::{Builder, Runtime};
 use super::*;
 use crate::call::Timer;
 
-const QUOTAS: Quotas =
-    Quotas { keys: 5, bytes: 60, timers: 2, sends_per_call: 2, queued: 1000, quarantined: 5 };
+const QUOTAS: Quotas = Quotas {
+    keys: 5,
+    bytes: 60,
+    writes_per_call: 500,
+    timers: 2,
+    sends_per_call: 2,
+    queued: 1000,
+    quarantined: 5,
+};
 
 /// What a guest does.
 #[derive(Debug, Clone)]

@@ -103,6 +103,35 @@ async fn quotas_are_exact_and_a_store_above_a_lowered_one_may_shrink() {
 }
 
 #[tokio::test]
+async fn a_call_writes_so_much_and_the_next_one_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path());
+    let quotas = Quotas { writes_per_call: 20, ..Quotas::default() };
+    let book = ledger.book("echo", &AT_REST, quotas).unwrap();
+    let is_quota =
+        |outcome| matches!(outcome, Err(DraftError::QuotaExceeded { retry_after_ms: u32::MAX, .. }));
+
+    let mut draft = book.begin(NOW).unwrap();
+    draft.set("a", &[0; 4096]).unwrap();
+    draft.set("a", &[0; 4097]).unwrap();
+    draft.set("b", &[0; 64 * 1024]).unwrap();
+    assert_eq!(draft.n_writes(), 19);
+    assert!(is_quota(draft.set("c", &[0; 4097])), "it is two, and one is left");
+    assert!(draft.delete("b").unwrap());
+    assert!(is_quota(draft.set("c", b"")));
+    assert!(is_quota(draft.delete("a").map(drop)));
+    assert!(!draft.delete("b").unwrap(), "it is not there, and nothing is written");
+    draft.set_timer("t", 1, None).unwrap();
+    assert_eq!(draft.n_writes(), 21);
+    book.accept(draft, &Done::Unnumbered).unwrap().await.unwrap();
+
+    let mut draft = book.begin(NOW).unwrap();
+    assert_eq!(draft.stored(), (1, 1 + 4097));
+    assert_eq!(draft.n_writes(), 0);
+    draft.delete("a").unwrap();
+}
+
+#[tokio::test]
 async fn arguments_of_another_length_than_they_have_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(folder.path());

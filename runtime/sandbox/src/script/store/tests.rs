@@ -8,7 +8,15 @@ use starling_kernel::SystemEntropy;
 use super::*;
 use crate::ledger::{self, Draft, DraftError, Ledger};
 
-const QUOTAS: Quotas = Quotas { keys: 3, bytes: 20, timers: 2, sends_per_call: 1, queued: 1, quarantined: 1 };
+const QUOTAS: Quotas = Quotas {
+    keys: 3,
+    bytes: 20,
+    writes_per_call: 12,
+    timers: 2,
+    sends_per_call: 1,
+    queued: 1,
+    quarantined: 1,
+};
 const NOW: u64 = 1_000_000;
 
 #[test]
@@ -23,8 +31,21 @@ fn values_are_kept_up_to_the_quota_and_what_shrinks_always_fits() {
         assert_eq!(store.set(key, Vec::new(), &QUOTAS), Ok(HostReply::Done));
     }
     assert_eq!(store.set("d", Vec::new(), &QUOTAS), Err(USED_UP), "a fourth key");
-    assert_eq!(store.delete("b"), Ok(HostReply::Flag(true)));
-    assert_eq!(store.delete("b"), Ok(HostReply::Flag(false)));
+    assert_eq!(store.delete("b", &QUOTAS), Ok(HostReply::Flag(true)));
+    assert_eq!(store.delete("b", &QUOTAS), Ok(HostReply::Flag(false)));
+}
+
+#[test]
+fn a_call_writes_so_much_and_the_next_one_again() {
+    let mut store = Store::default();
+
+    for _ in 0..12 {
+        assert_eq!(store.set("a", Vec::new(), &QUOTAS), Ok(HostReply::Done));
+    }
+    assert_eq!(store.set("a", Vec::new(), &QUOTAS), Err(USED_UP));
+    assert_eq!(store.delete("a", &QUOTAS), Err(USED_UP));
+    store.begin();
+    assert_eq!(store.delete("a", &QUOTAS), Ok(HostReply::Flag(true)));
 }
 
 #[test]
@@ -80,7 +101,7 @@ impl Ask {
         match self {
             Self::Get(key) => store.get(key),
             Self::Set(key, value) => store.set(key, value.clone(), &QUOTAS),
-            Self::Delete(key) => store.delete(key),
+            Self::Delete(key) => store.delete(key, &QUOTAS),
             Self::List(prefix, after, limit) => store.list_keys(prefix, after.as_deref(), *limit),
             Self::Swap(key, expected, new) => {
                 store.compare_and_swap(key, bytes(expected).as_ref(), bytes(new), &QUOTAS)
