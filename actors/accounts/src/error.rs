@@ -73,7 +73,10 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// The database refused.
-    #[error("{} cannot be opened as a database: {source}", path.display())]
+    #[error(
+        "{} cannot be opened as a database: {source}; put a backup in its place, or move it away and restore the accounts with \
+         their recovery passwords", path.display()
+    )]
     Database {
         /// The file.
         path: PathBuf,

@@ -33,7 +33,7 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// The database refused.
-    #[error("{} cannot be opened as a database: {source}", path.display())]
+    #[error("{} cannot be opened as a database: {source}; put a backup in its place, or move it away: what swarms still hold is fetched again", path.display())]
     Database {
         /// The file.
         path: PathBuf,

@@ -32,7 +32,7 @@ use std::{
 };
 
 pub use self::error::FolderError;
-pub use self::package::{MAX_COMPONENT, Package, PackageError};
+pub use self::package::{MAX_COMPONENT, Package, PackageError, check_kind};
 pub use self::pin::Pin;
 pub use self::stamp::Stamp;
 use self::{
@@ -312,7 +312,10 @@ impl PluginFolder {
     /// What lies in a folder, if it is what was installed.
     fn checked(&self, folder: &Path, pin: &Pin) -> Result<Package, FolderError> {
         let package = Package::read_installed(folder)?;
-        let altered = |file| FolderError::Altered { path: folder.join(file) };
+        let altered = |file| FolderError::Altered {
+            path: folder.join(file),
+            has_previous: folder.join(PREVIOUS).is_dir(),
+        };
         if package.digest() != pin.digest {
             return Err(altered(COMPONENT));
         }

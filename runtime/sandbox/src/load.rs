@@ -157,6 +157,9 @@ async fn admit(
     check_grants(name, &manifest.permissions, &granted)?;
     let grants = Grants::effective(&manifest.permissions, &granted);
     let allowance = Allowance::resolve(&house.config, &manifest.limits, &section.limits())?;
+    if let Some(misfit) = section.misfit(name, &manifest.config) {
+        return Err(misfit.into());
+    }
     let lent = lent(section, &grants)?;
     let secrets = account(house, section).await?;
 

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::nearest::nearest;
+
 /// The deepest nesting of a plugin's own settings.
 const MAX_DEPTH: usize = 16;
 /// The longest form of a plugin's own settings as JSON, in bytes.
@@ -55,6 +57,44 @@ pub fn laid_over(mut defaults: toml::Table, values: &toml::Table) -> toml::Table
     defaults
 }
 
+/// What of an operator's values does not fit the author's defaults, to be read after `config.`: a value of another type than its
+/// default, or a key without one that looks like another that has one.
+///
+/// What has no default cannot be checked: an author may know of settings that have none.
+pub(crate) fn misfit(defaults: &toml::Table, values: &toml::Table) -> Option<String> {
+    values.iter().find_map(|(key, value)| match defaults.get(key) {
+        Some(toml::Value::Table(below)) => match value {
+            toml::Value::Table(above) => misfit(below, above).map(|inner| format!("{key}.{inner}")),
+            _ => Some(format!("{key} is {}, expected a table", kind(value))),
+        },
+        Some(default) if is_alike(default, value) => None,
+        Some(default) => {
+            Some(format!("{key} is {}, expected {}, as its default {default} is", kind(value), kind(default)))
+        }
+        None => {
+            let unset = defaults.keys().map(String::as_str).filter(|known| !values.contains_key(*known));
+            nearest(key, unset)
+                .map(|meant| format!("{key} is no setting of this plugin; did you mean {meant}?"))
+        }
+    })
+}
+
+fn is_alike(default: &toml::Value, value: &toml::Value) -> bool {
+    default.same_type(value) || (default.is_float() && value.is_integer())
+}
+
+fn kind(value: &toml::Value) -> &'static str {
+    match value {
+        toml::Value::String(_) => "a text",
+        toml::Value::Integer(_) => "a whole number",
+        toml::Value::Float(_) => "a number",
+        toml::Value::Boolean(_) => "true or false",
+        toml::Value::Datetime(_) => "a date",
+        toml::Value::Array(_) => "a list",
+        toml::Value::Table(_) => "a table",
+    }
+}
+
 /// An optional size, written so that it is read back as it was.
 pub(crate) mod size {
     use bytesize::ByteSize;
@@ -99,6 +139,33 @@ mod tests {
 
         let expected = serde_json::json!({"greeting": "Hello", "extra": true, "limits": {"a": 1, "b": [3]}});
         assert_eq!(Value::Object(merged), expected);
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_its_default_is_named_with_what_was_expected() {
+        let defaults =
+            table("url = \"x\"\nmost = 3\nshare = 0.5\nallow = []\n[rate]\nwindow = \"1m\"\n[answers]\n");
+        let check = |text: &str| misfit(&defaults, &table(text));
+
+        assert_eq!(check("most = 4\nshare = 1\nallow = [1]\nother = true\n[answers]\nwindos = 1"), None);
+        assert_eq!(
+            check("most = \"4\"").unwrap(),
+            "most is a text, expected a whole number, as its default 3 is"
+        );
+        assert_eq!(
+            check("most = 1.5").unwrap(),
+            "most is a number, expected a whole number, as its default 3 is"
+        );
+        assert_eq!(
+            check("[rate]\nwindow = 60").unwrap(),
+            "rate.window is a whole number, expected a text, as its default \"1m\" is"
+        );
+        assert_eq!(check("rate = 3").unwrap(), "rate is a whole number, expected a table");
+        assert_eq!(
+            check("[rate]\nwindwo = \"2m\"").unwrap(),
+            "rate.windwo is no setting of this plugin; did you mean window?"
+        );
+        assert_eq!(check("most = 1\nmosts = 1"), None, "the one that it looks like is set beside it");
     }
 
     #[test]

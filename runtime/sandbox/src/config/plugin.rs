@@ -158,6 +158,12 @@ other_key = { file = \"/etc/starling/other_key\" }
         values::json(&values::laid_over(defaults.clone(), &set))
     }
 
+    /// What of its own settings does not fit the author's `defaults`, as a sentence that begins with the key.
+    pub fn misfit(&self, name: &PluginName, defaults: &toml::Table) -> Option<String> {
+        let misfit = values::misfit(defaults, self.config.as_ref()?)?;
+        Some(format!("plugins.{name}.config.{misfit}"))
+    }
+
     /// Where the secret of that name is.
     pub fn secret(&self, name: &SecretName) -> Option<&SecretSource> {
         self.secrets.as_ref().and_then(|secrets| secrets.get(name))

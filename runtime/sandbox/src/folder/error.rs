@@ -31,10 +31,16 @@ pub enum FolderError {
     #[error(transparent)]
     Package(#[from] PackageError),
     /// A file is not the one that was installed.
-    #[error("{} was altered after it was installed: install the plugin again, or roll it back", path.display())]
+    #[error(
+        "{} was altered after it was installed: install the plugin again{}",
+        path.display(),
+        if *has_previous { ", or roll it back" } else { "" }
+    )]
     Altered {
         /// The file.
         path: PathBuf,
+        /// Is there a version before it?
+        has_previous: bool,
     },
     /// There is no such plugin.
     #[error("no plugin {0} is installed")]

@@ -156,7 +156,10 @@ fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, PackageError> {
 }
 
 /// A WebAssembly file says in its first eight bytes what it is.
-fn check_kind(path: &Path, bytes: &[u8]) -> Result<(), PackageError> {
+///
+/// # Errors
+/// [`PackageError::NotAComponent`].
+pub fn check_kind(path: &Path, bytes: &[u8]) -> Result<(), PackageError> {
     let refused = |what, advice| Err(PackageError::NotAComponent { path: path.to_owned(), what, advice });
     match bytes.get(..8) {
         Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),

@@ -152,6 +152,16 @@ fn what_is_not_there_is_said() {
 }
 
 #[test]
+fn a_file_that_was_altered_is_not_to_be_rolled_back_to_what_is_not_there() {
+    let place = Place::with(&["1.0.0"]);
+    fs::write(place.folder().of(&name()).join(COMPONENT), component("evil")).unwrap();
+
+    let refused = place.folder().get(&name()).unwrap_err().to_string();
+
+    assert!(refused.ends_with(": install the plugin again"), "{refused}");
+}
+
+#[test]
 fn a_file_that_was_altered_is_found_and_can_be_replaced() {
     for file in [COMPONENT, manifest::FILE_NAME] {
         let place = Place::with(&["1.0.0", "2.0.0"]);
@@ -162,7 +172,10 @@ fn a_file_that_was_altered_is_found_and_can_be_replaced() {
 
         let refused = place.folder().get(&name()).unwrap_err();
 
-        assert!(matches!(&refused, FolderError::Altered { path: found } if *found == path), "{refused}");
+        assert!(
+            matches!(&refused, FolderError::Altered { path: found, has_previous: true } if *found == path),
+            "{refused}"
+        );
         place.install("3.0.0").unwrap();
         assert_eq!((place.version().as_deref(), place.previous().as_deref()), (Some("3.0.0"), Some("1.0.0")));
     }

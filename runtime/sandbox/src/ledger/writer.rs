@@ -232,7 +232,7 @@ impl WriterThread {
             }
         }
         let now = Instant::now();
-        let is_full = desk.orders.len() >= ENOUGH;
+        let is_full = desk.orders.len() >= ENOUGH.min(self.max_batch);
         let is_late = desk.flush_at <= now || desk.due.is_some_and(|due| due <= now);
         if closing.is_some() || is_full || is_late || self.patience.is_zero() {
             desk.due = None;

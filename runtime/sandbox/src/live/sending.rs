@@ -20,6 +20,7 @@ impl Live {
     ) -> Result<HostReply, HostError> {
         let to = self.addressee(to, used, Kind::Send).await?;
         check_body(&body)?;
+        self.draft.may_send()?;
         self.take_send()?;
         Ok(HostReply::Sending(self.draft.send(&to.to_string(), &body)?.to_string()))
     }
@@ -33,6 +34,7 @@ impl Live {
         self.addressee(&quoted.conversation, used, Kind::Send).await?;
         account(&quoted.author)?;
         check_body(&body)?;
+        self.draft.may_send()?;
         self.take_send()?;
         Ok(HostReply::Sending(self.draft.reply(&quoted, &body)?.to_string()))
     }
@@ -49,6 +51,7 @@ impl Live {
         if emoji.parse::<Emoji>().is_err() {
             return Err(HostError::InvalidArgument("emoji is not one emoji".to_owned()));
         }
+        self.draft.may_send()?;
         self.take_send()?;
         self.draft.react(&to, &emoji, remove)?;
         Ok(HostReply::Done)

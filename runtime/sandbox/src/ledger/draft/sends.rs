@@ -90,7 +90,11 @@ impl Draft {
         })
     }
 
-    fn queue(&mut self, outgoing: impl FnOnce() -> Outgoing) -> Result<Sending, DraftError> {
+    /// May the call send one more?
+    ///
+    /// # Errors
+    /// It has sent as much as one may, or too much waits to be sent; or the file cannot be read.
+    pub fn may_send(&mut self) -> Result<(), DraftError> {
         if self.n_sends >= self.quotas.sends_per_call {
             return Err(DraftError::used_up("messages in one call"));
         }
@@ -100,6 +104,11 @@ impl Draft {
                 retry_after_ms: QUEUE_RETRY_MS,
             });
         }
+        Ok(())
+    }
+
+    fn queue(&mut self, outgoing: impl FnOnce() -> Outgoing) -> Result<Sending, DraftError> {
+        self.may_send()?;
         let number = {
             let mut core = self.shelf().core();
             let number = core.next_sending;

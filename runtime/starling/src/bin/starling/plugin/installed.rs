@@ -75,10 +75,12 @@ fn row<'a>(folder: &PluginFolder, name: &'a PluginName, section: PluginConfig) -
         Err(error) => (PluginConfig::default(), Some(error.to_string())),
     };
     let said = section.over(operator);
+    let misfit = |package: &Package| said.misfit(name, &package.manifest.config);
     let (package, missing_package) = match package(folder, name, &said) {
         Ok(package) => (Some(package), None),
         Err(problem) => (None, Some(problem)),
     };
+    let misfit = package.as_ref().and_then(misfit);
     let grants = said.grants.unwrap_or_default();
     let asks = package.as_ref().map(|package| &package.manifest.permissions);
     let texts = |permissions: Vec<Permission>| permissions.iter().map(ToString::to_string).collect();
@@ -91,7 +93,7 @@ fn row<'a>(folder: &PluginFolder, name: &'a PluginName, section: PluginConfig) -
         missing: texts(asks.map(|asks| Grants::missing(asks, &grants)).unwrap_or_default()),
         grants: texts(grants.iter().cloned().collect()),
         digest: package.as_ref().map(|package| package.digest().to_string()),
-        problem: unreadable.or(missing_package),
+        problem: unreadable.or(missing_package).or(misfit),
     }
 }
 
@@ -115,7 +117,9 @@ fn text(row: &Row<'_>) -> String {
         Row { missing, .. } if !missing.is_empty() => format!("lacks {}", missing.join(", ")),
         _ => "enabled".to_owned(),
     };
-    format!("{:20} {version:10} {:7} {state}", row.name, row.world.unwrap_or("-"))
+    // Two builds of one version differ in this.
+    let build = row.digest.as_deref().and_then(|digest| digest.get(..8)).unwrap_or("-");
+    format!("{:20} {version:10} {build:8} {:7} {state}", row.name, row.world.unwrap_or("-"))
 }
 
 pub(super) fn grant(global: &Global, output: Output, options: &Grant) -> Result<(), Failure> {

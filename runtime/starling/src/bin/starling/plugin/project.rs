@@ -6,7 +6,7 @@ use std::{
 };
 
 use starling_sandbox::{
-    EngineOptions, Limits, Plugin, Sandbox,
+    EngineOptions, Limits, Plugin, Sandbox, folder,
     manifest::{self, Manifest},
     script::Seated,
     signature::Digest,
@@ -121,7 +121,9 @@ pub(super) fn read_component(path: &Path) -> Result<Vec<u8>, Failure> {
             path.display()
         )));
     }
-    fs::read(path).map_err(|error| unreadable(path, &error))
+    let component = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    folder::check_kind(path, &component).map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(component)
 }
 
 /// The digest by which a component is pinned.
