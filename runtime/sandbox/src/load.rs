@@ -8,7 +8,10 @@ use std::{
 
 use starling_contracts::accounts::{AccountSecrets, ListAccounts, Profile, UnlockAccount};
 
+use tracing::warn;
+
 use crate::{
+    call::LogLevel,
     config::{Allowance, OnFailure, PluginConfig, Secret},
     desk::Desk,
     folder::Package,
@@ -159,6 +162,10 @@ async fn admit(
     let allowance = Allowance::resolve(&house.config, &manifest.limits, &section.limits())?;
     if let Some(misfit) = section.misfit(name, &manifest.config) {
         return Err(misfit.into());
+    }
+    if let Some(lookalike) = section.lookalike(name, &manifest.config) {
+        warn!(plugin = %name, "{lookalike}");
+        papers.say(LogLevel::Warn, &lookalike);
     }
     let lent = lent(section, &grants)?;
     let secrets = account(house, section).await?;

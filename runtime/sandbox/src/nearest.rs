@@ -7,7 +7,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     known
         .into_iter()
         .min_by_key(distance)
-        .filter(|nearest| distance(nearest) <= allowance.min(nearest.len() - 1))
+        .filter(|nearest| distance(nearest) <= allowance.min(nearest.len().saturating_sub(1)))
 }
 
 /// The end of a sentence about an unknown word.

@@ -56,8 +56,6 @@ pub(crate) struct Shift {
     read_up_to: u64,
     /// The last message that an accepted call was for. While the book says less, some of them were undone.
     accepted_up_to: u64,
-    /// Commits of which it is not known yet what became of them.
-    settling: Arc<watch::Sender<usize>>,
     /// An event that has to be tried again.
     held_up: Option<Attempt>,
 }
@@ -307,7 +305,7 @@ impl Shift {
         let seat = loaded.seat();
         let Allowance { cpu_share, writes_per_minute, .. } = loaded.desk.allowance;
         let core = Budget::of_core(cpu_share, clock.elapsed());
-        let writes = Budget::of_writes(writes_per_minute, clock.elapsed());
+        let writes = Budget::of_writes(writes_per_minute, clock.elapsed(), loaded.is_filter());
         let recorder = loaded.recorder()?;
         let mut shift = Self {
             post: Arc::clone(post),
@@ -323,10 +321,12 @@ impl Shift {
             backlog: VecDeque::new(),
             read_up_to: 0,
             accepted_up_to: 0,
-            settling: Arc::default(),
             held_up: None,
             loaded,
         };
+        // Calls of a version before may be on their way to the disk yet, and are undone when they do not get there.
+        let settled = async { shift.book.settle()?.await };
+        settled.await.map_err(Hindrance::passing)?;
         let before = shift.book.version().map_err(Hindrance::passing)?;
         let version = shift.loaded.version();
         let mut events = Vec::new();

@@ -58,9 +58,7 @@ pub fn laid_over(mut defaults: toml::Table, values: &toml::Table) -> toml::Table
 }
 
 /// What of an operator's values does not fit the author's defaults, to be read after `config.`: a value of another type than its
-/// default, or a key without one that looks like another that has one.
-///
-/// What has no default cannot be checked: an author may know of settings that have none.
+/// default. What has no default cannot be checked.
 pub(crate) fn misfit(defaults: &toml::Table, values: &toml::Table) -> Option<String> {
     values.iter().find_map(|(key, value)| match defaults.get(key) {
         Some(toml::Value::Table(below)) => match value {
@@ -71,10 +69,21 @@ pub(crate) fn misfit(defaults: &toml::Table, values: &toml::Table) -> Option<Str
         Some(default) => {
             Some(format!("{key} is {}, expected {}, as its default {default} is", kind(value), kind(default)))
         }
-        None => {
+        None => None,
+    })
+}
+
+/// A key of an operator's values that has no default and looks like one that has and is not set. An author may know of settings
+/// that have none, so that it need not be a mistake.
+pub(crate) fn lookalike(defaults: &toml::Table, values: &toml::Table) -> Option<String> {
+    values.iter().find_map(|(key, value)| match (defaults.get(key), value) {
+        (Some(toml::Value::Table(below)), toml::Value::Table(above)) => {
+            lookalike(below, above).map(|inner| format!("{key}.{inner}"))
+        }
+        (Some(_), _) => None,
+        (None, _) => {
             let unset = defaults.keys().map(String::as_str).filter(|known| !values.contains_key(*known));
-            nearest(key, unset)
-                .map(|meant| format!("{key} is no setting of this plugin; did you mean {meant}?"))
+            nearest(key, unset).map(|meant| format!("{key} has no default; did you mean {meant}?"))
         }
     })
 }
@@ -162,10 +171,23 @@ mod tests {
         );
         assert_eq!(check("rate = 3").unwrap(), "rate is a whole number, expected a table");
         assert_eq!(
-            check("[rate]\nwindwo = \"2m\"").unwrap(),
-            "rate.windwo is no setting of this plugin; did you mean window?"
+            check("[rate]\nwindwo = \"2m\""),
+            None,
+            "an author may know of settings without a default"
         );
-        assert_eq!(check("most = 1\nmosts = 1"), None, "the one that it looks like is set beside it");
+    }
+
+    #[test]
+    fn a_key_that_looks_like_another_is_named() {
+        let defaults = table("most = 3\n\"\" = 1\n[rate]\nwindow = \"1m\"\n[answers]\n");
+        let look = |text: &str| lookalike(&defaults, &table(text));
+
+        assert_eq!(
+            look("[rate]\nwindwo = \"2m\"").unwrap(),
+            "rate.windwo has no default; did you mean window?"
+        );
+        assert_eq!(look("most = 1\nmosts = 1"), None, "the one that it looks like is set beside it");
+        assert_eq!(look("colour = 1\n[answers]\nwindos = 1"), None);
     }
 
     #[test]

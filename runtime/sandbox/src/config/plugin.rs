@@ -164,6 +164,12 @@ other_key = { file = \"/etc/starling/other_key\" }
         Some(format!("plugins.{name}.config.{misfit}"))
     }
 
+    /// A key of its own settings that may be misspelt, as a sentence that begins with it.
+    pub fn lookalike(&self, name: &PluginName, defaults: &toml::Table) -> Option<String> {
+        let lookalike = values::lookalike(defaults, self.config.as_ref()?)?;
+        Some(format!("plugins.{name}.config.{lookalike}"))
+    }
+
     /// Where the secret of that name is.
     pub fn secret(&self, name: &SecretName) -> Option<&SecretSource> {
         self.secrets.as_ref().and_then(|secrets| secrets.get(name))

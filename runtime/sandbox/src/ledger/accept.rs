@@ -79,10 +79,10 @@ impl Book {
     }
 
     /// Puts an event into quarantine that could not be handled; it is done with at the same time. When there are more than may be, the
-    /// oldest goes, and is counted.
+    /// oldest goes, and is counted. Messages up to the one with the number `behind` have to be done with.
     ///
     /// # Errors
-    /// As of [`Book::begin`] and [`Book::accept`].
+    /// As of [`Book::begin`] and [`Book::accept`]; [`LedgerError::Undone`] when such a message is not done with after all.
     pub fn quarantine(
         &self,
         now_ms: u64,
@@ -90,11 +90,12 @@ impl Book {
         event: &Event,
         reason: &str,
         attempts: u32,
+        behind: u64,
     ) -> Result<Ticket, LedgerError> {
         let mut draft = self.begin(now_ms)?;
         let row = Aside::encode(now_ms, event, reason, attempts);
         let mut core = self.core()?;
-        if core.epoch != draft.epoch {
+        if core.epoch != draft.epoch || core.standing.place.cursor < behind {
             return Err(LedgerError::Undone);
         }
         let number = core.standing.place.next_aside;

@@ -2,7 +2,10 @@
 
 mod outbox;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use redb::{ReadableTable as _, WriteTransaction};
 use starling_kernel::Entropy;
@@ -12,7 +15,7 @@ use super::{
     orders::{Call, Job, NewAside},
     rows::decoded,
     sealing::{Numbered, OWNER_LEN, Owner},
-    shelf::{Shelf, Standing, TakenLazy},
+    shelf::{Shelf, Standing, Taken, TakenLazy},
     tables::{BOOKS_NAME, Tables, book_key},
 };
 
@@ -22,6 +25,8 @@ pub(super) struct Batch<'t> {
     entropy: &'t dyn Entropy,
     /// The rows of `plugins/books/1` that are written at the end, once for all jobs of a plugin.
     pages: HashMap<Owner, Page>,
+    /// Plugins that are removed: nothing of theirs is to come back.
+    removed: HashSet<Box<str>>,
     is_changed: bool,
 }
 
@@ -57,24 +62,37 @@ impl<'t> Batch<'t> {
         transaction: &'t WriteTransaction,
         entropy: &'t dyn Entropy,
     ) -> Result<Self, LedgerError> {
-        Ok(Self { tables: Tables::open(transaction)?, entropy, pages: HashMap::new(), is_changed: false })
+        let (pages, removed) = (HashMap::new(), HashSet::new());
+        Ok(Self { tables: Tables::open(transaction)?, entropy, pages, removed, is_changed: false })
     }
 
     pub(super) fn apply(&mut self, job: &Job) -> Result<(), LedgerError> {
         match job {
+            // Handed in behind the removal, and built on what is gone.
+            Job::Call(call) if self.removed.contains(&call.shelf.name) => Ok(()),
             Job::Call(call) => self.write_call(call),
             Job::Deliver { shelf, sending, delivery } => self.deliver(shelf, *sending, delivery),
             Job::Release { shelf, number } => self.release(shelf, *number),
             Job::Remove { plugin, .. } => self.remove(plugin),
+            Job::Settle { .. } => Ok(()),
         }
     }
 
-    /// Writes the place that a plugin left behind; false if a call before it is not here yet.
-    pub(super) fn flush(&mut self, shelf: &Arc<Shelf>) -> Result<bool, LedgerError> {
+    /// Writes the place that a plugin left behind, and notes that in `taken`; false if a call before it is not here yet.
+    pub(super) fn flush(
+        &mut self,
+        shelf: &Arc<Shelf>,
+        taken: &mut Vec<(Arc<Shelf>, Taken)>,
+    ) -> Result<bool, LedgerError> {
+        if self.removed.contains(&shelf.name) {
+            return Ok(true);
+        }
         match shelf.take_lazy() {
             TakenLazy::Nothing => Ok(true),
             TakenLazy::Early => Ok(false),
-            TakenLazy::Taken(standing) => {
+            TakenLazy::Taken(place) => {
+                let standing = place.lazy.standing.clone();
+                taken.push((Arc::clone(shelf), place));
                 self.page(shelf)?.standing = Some(standing);
                 self.is_changed = true;
                 Ok(true)
@@ -207,6 +225,7 @@ impl<'t> Batch<'t> {
             self.tables.remove_all(&owner)?;
             self.is_changed = true;
         }
+        self.removed.insert(plugin.into());
         Ok(())
     }
 }

@@ -190,6 +190,14 @@ impl Book {
         self.ledger.shared.writer.submit(|| Job::Release { shelf: Arc::clone(&self.shelf), number })
     }
 
+    /// Resolves when it is known of everything that was handed in before whether it was written; what was not is undone then.
+    ///
+    /// # Errors
+    /// [`LedgerError::Busy`], [`LedgerError::Closed`].
+    pub fn settle(&self) -> Result<Ticket, LedgerError> {
+        self.ledger.shared.writer.submit(|| Job::Settle { shelf: Arc::clone(&self.shelf) })
+    }
+
     fn deliver(&self, sending: Sending, delivery: Delivery) -> Result<Ticket, LedgerError> {
         let shelf = Arc::clone(&self.shelf);
         self.ledger.shared.writer.submit(|| Job::Deliver { shelf, sending, delivery })

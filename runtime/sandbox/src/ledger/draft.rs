@@ -28,8 +28,10 @@ pub struct Draft {
     pub(super) changes: Changes,
     quotas: Quotas,
     view: Option<Arc<View>>,
-    /// What the call has written to its store so far, even if it wrote over that.
+    /// What the call has written to its store so far, even if it wrote over that; and what calls before it in the same draft have.
     n_writes: u64,
+    n_writes_before: u64,
+    has_write_quota: bool,
     /// Why a read failed, if one did.
     pub(super) failed: Option<LedgerError>,
     /// What the call has queued so far, even if it took that back.
@@ -51,6 +53,8 @@ impl Draft {
             quotas: core.quotas,
             view: None,
             n_writes: 0,
+            n_writes_before: 0,
+            has_write_quota: true,
             failed: None,
             n_sends: 0,
             n_queued: None,
@@ -70,7 +74,13 @@ impl Draft {
     /// How much accepting the call would write, in writes of [`WRITE_BYTES`](super::WRITE_BYTES).
     pub fn n_writes(&self) -> u64 {
         let Changes { values: _, timers, sends, withdrawn } = &self.changes;
-        self.n_writes + (timers.len() + sends.len() + withdrawn.len()) as u64
+        self.n_writes_before + self.n_writes + (timers.len() + sends.len() + withdrawn.len()) as u64
+    }
+
+    /// Another call begins in the same transaction. A migration may write as much as the store takes.
+    pub fn begin_call(&mut self, is_migration: bool) {
+        self.n_writes_before += std::mem::take(&mut self.n_writes);
+        self.has_write_quota = !is_migration;
     }
 
     /// Keys and bytes of the store, as they are with this call.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Sending,
+    Sending, WRITE_BYTES,
     sealing::{Numbered, Tagged},
     shelf::{Shelf, Standing},
 };
@@ -16,6 +16,8 @@ pub(super) enum Job {
     Deliver { shelf: Arc<Shelf>, sending: Sending, delivery: Delivery },
     /// An operator has done with an event in quarantine.
     Release { shelf: Arc<Shelf>, number: u64 },
+    /// Nothing: it is answered when everything that the plugin has handed in before was written, or was not.
+    Settle { shelf: Arc<Shelf> },
     /// Everything a plugin keeps is removed, in all accounts. Its shelves, as far as there are any in memory, are told.
     Remove { plugin: Box<str>, shelves: Vec<Arc<Shelf>> },
 }
@@ -64,7 +66,7 @@ impl Job {
     pub(super) fn is_awaited(&self) -> bool {
         match self {
             Self::Call(call) => call.is_awaited,
-            Self::Deliver { .. } | Self::Release { .. } | Self::Remove { .. } => true,
+            Self::Deliver { .. } | Self::Release { .. } | Self::Settle { .. } | Self::Remove { .. } => true,
         }
     }
 
@@ -72,8 +74,22 @@ impl Job {
     pub(super) fn shelf(&self) -> Option<&Arc<Shelf>> {
         match self {
             Self::Call(call) => Some(&call.shelf),
-            Self::Deliver { shelf, .. } | Self::Release { shelf, .. } => Some(shelf),
+            Self::Deliver { shelf, .. } | Self::Release { shelf, .. } | Self::Settle { shelf } => Some(shelf),
             Self::Remove { .. } => None,
+        }
+    }
+
+    /// About how many bytes it writes, but for what every job has.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Call(call) => {
+                let values = call.values.iter().filter_map(|(_, value)| Some(value.as_ref()?.len()));
+                let sends = call.sends.iter().map(|(_, sending)| sending.len());
+                let aside = call.aside.as_ref().map_or(0, |aside| aside.sealed.len());
+                let rows = call.values.len() + call.keys.len() + call.timers.len();
+                values.chain(sends).sum::<usize>() + aside + rows * WRITE_BYTES
+            }
+            Self::Deliver { .. } | Self::Release { .. } | Self::Settle { .. } | Self::Remove { .. } => 0,
         }
     }
 
@@ -93,7 +109,7 @@ impl Job {
     pub(super) fn settled(&self) {
         match self {
             Self::Call(call) => call.shelf.set_durable(call.number),
-            Self::Deliver { .. } | Self::Release { .. } => {}
+            Self::Deliver { .. } | Self::Release { .. } | Self::Settle { .. } => {}
             Self::Remove { shelves, .. } => shelves.iter().for_each(|shelf| shelf.undo()),
         }
     }

@@ -27,8 +27,16 @@ pub(super) struct Shelf {
     applied: AtomicU64,
     /// Number of the last call that is on disk.
     durable: AtomicU64,
-    lazy: Mutex<Option<Lazy>>,
+    lazy: Mutex<LazyPlace>,
     core: Mutex<Core>,
+}
+
+/// A place to be written by and by.
+#[derive(Default)]
+struct LazyPlace {
+    lazy: Option<Lazy>,
+    /// Counts the calls that have taken it along.
+    superseded: u64,
 }
 
 /// Where a plugin stands, as of a call.
@@ -56,7 +64,7 @@ impl Shelf {
             epoch: AtomicU64::new(0),
             applied: AtomicU64::new(0),
             durable: AtomicU64::new(0),
-            lazy: Mutex::new(None),
+            lazy: Mutex::default(),
             core: Mutex::new(Core::new(quotas)),
         }
     }
@@ -101,24 +109,39 @@ impl Shelf {
 
     /// Leaves a place to be written by and by; says whether there was none before.
     pub(super) fn leave(&self, lazy: Lazy) -> bool {
-        lock(&self.lazy).replace(lazy).is_none()
+        lock(&self.lazy).lazy.replace(lazy).is_none()
     }
 
     /// Whatever was left is part of a call that the writer is given now.
     pub(super) fn supersede_lazy(&self) {
-        lock(&self.lazy).take();
+        let mut place = lock(&self.lazy);
+        place.lazy = None;
+        place.superseded += 1;
+    }
+
+    /// Is there a place to be written?
+    pub(super) fn has_lazy(&self) -> bool {
+        lock(&self.lazy).lazy.is_some()
+    }
+
+    /// It was not written after all. It is left again, unless there is a later one by now.
+    pub(super) fn put_back(&self, Taken { lazy, superseded }: Taken) {
+        let mut place = lock(&self.lazy);
+        if place.lazy.is_none() && place.superseded == superseded {
+            place.lazy = Some(lazy);
+        }
     }
 
     /// The place that was left, if the calls before it are in the writer's transaction.
     pub(super) fn take_lazy(&self) -> TakenLazy {
-        let mut lazy = lock(&self.lazy);
-        match lazy.take() {
+        let mut place = lock(&self.lazy);
+        match place.lazy.take() {
             Some(taken) if taken.epoch != self.epoch() => TakenLazy::Nothing,
-            Some(taken) if taken.after <= self.applied.load(Ordering::Acquire) => {
-                TakenLazy::Taken(taken.standing)
+            Some(lazy) if lazy.after <= self.applied.load(Ordering::Acquire) => {
+                TakenLazy::Taken(Taken { lazy, superseded: place.superseded })
             }
             Some(early) => {
-                *lazy = Some(early);
+                place.lazy = Some(early);
                 TakenLazy::Early
             }
             None => TakenLazy::Nothing,
@@ -128,10 +151,16 @@ impl Shelf {
 
 /// What came of asking for a place that was left.
 pub(super) enum TakenLazy {
-    Taken(Standing),
+    Taken(Taken),
     /// A call before it waits for a later transaction, and so does the place.
     Early,
     Nothing,
+}
+
+/// A place that the writer has taken.
+pub(super) struct Taken {
+    pub(super) lazy: Lazy,
+    superseded: u64,
 }
 
 /// The memory of a plugin, ahead of the disk by the calls in `layers`.

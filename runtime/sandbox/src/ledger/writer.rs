@@ -24,7 +24,7 @@ use super::{
     held::{Held, lock},
     metrics,
     orders::Job,
-    shelf::Shelf,
+    shelf::{Shelf, Taken},
 };
 
 /// Resolves when what was handed in is on disk. Dropping it does not take that back.
@@ -160,6 +160,8 @@ struct WriterThread {
 /// What was handed in and is not written yet, in that order.
 struct Desk {
     orders: Vec<Order>,
+    /// About how many bytes these are.
+    weight: usize,
     /// When the first of these is due for which nobody waits.
     due: Option<Instant>,
     /// When places that were left are to be written.
@@ -174,15 +176,16 @@ struct Next {
     closing: Option<Closing>,
 }
 
-/// So many orders are written at once, whoever waits for them.
+/// So many orders, and so many bytes, are written without waiting for more.
 const ENOUGH: usize = 128;
+const ENOUGH_BYTES: usize = 4 << 20;
 
 impl WriterThread {
     fn run(self) {
         let mut had_company = false;
         let mut pace = Pace::default();
         let flush_at = Instant::now() + self.flush_every;
-        let mut desk = Desk { orders: Vec::new(), due: None, flush_at };
+        let mut desk = Desk { orders: Vec::new(), weight: 0, due: None, flush_at };
         loop {
             let Next { orders, with_left, closing } = self.collect(&mut desk, had_company, &pace);
             had_company = orders.len() > 1;
@@ -215,13 +218,20 @@ impl WriterThread {
             match self.ordered.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(Message::Do(order)) => {
                     self.waiting.fetch_sub(1, Ordering::AcqRel);
+                    // Whoever has to begin again is told before doing much that is to be done again, too.
+                    if order.job.is_stale() {
+                        settle(vec![order], &Err(LedgerError::Undone));
+                        continue;
+                    }
+                    let is_awaited = order.job.is_awaited() || self.held.failure().is_some();
+                    desk.weight += order.job.weight();
+                    desk.orders.push(order);
                     let soon = Instant::now() + linger.max(pace.rest());
-                    if order.job.is_awaited() || desk.orders.len() >= ENOUGH {
+                    if is_awaited || desk.is_full(self.max_batch) {
                         until.get_or_insert(soon);
                     } else {
                         desk.due.get_or_insert(soon.max(Instant::now() + self.patience));
                     }
-                    desk.orders.push(order);
                 }
                 Ok(Message::Close(done)) => closing = Some(Closing::Asked(done)),
                 Err(RecvTimeoutError::Timeout) => break,
@@ -232,12 +242,11 @@ impl WriterThread {
             }
         }
         let now = Instant::now();
-        let is_full = desk.orders.len() >= ENOUGH.min(self.max_batch);
         let is_late = desk.flush_at <= now || desk.due.is_some_and(|due| due <= now);
-        if closing.is_some() || is_full || is_late || self.patience.is_zero() {
-            desk.due = None;
+        let is_all = is_late || desk.is_full(self.max_batch) || self.patience.is_zero();
+        if closing.is_some() || is_all || self.held.failure().is_some() {
             desk.flush_at = now + self.flush_every;
-            return Next { orders: std::mem::take(&mut desk.orders), with_left: true, closing };
+            return Next { orders: desk.all(), with_left: true, closing };
         }
         Next { orders: desk.awaited(), with_left: false, closing }
     }
@@ -303,8 +312,10 @@ impl WriterThread {
     /// One transaction, durable when this returns.
     fn commit(&self, orders: &[Order], left: &[Arc<Shelf>]) -> Result<(), LedgerError> {
         let began = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.transact(orders, left)));
-        let written = outcome.unwrap_or(Err(LedgerError::Panicked))?;
+        let mut taken = Vec::new();
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.transact(orders, left, &mut taken)));
+        let written =
+            outcome.unwrap_or(Err(LedgerError::Panicked)).inspect_err(|_| self.keep(left, taken))?;
         if written.is_changed {
             self.held.renew_view();
             self.commits.fetch_add(1, Ordering::AcqRel);
@@ -314,7 +325,25 @@ impl WriterThread {
         Ok(())
     }
 
-    fn transact(&self, orders: &[Order], left: &[Arc<Shelf>]) -> Result<Written, LedgerError> {
+    /// Places that could not be written are left for the next time.
+    fn keep(&self, left: &[Arc<Shelf>], taken: Vec<(Arc<Shelf>, Taken)>) {
+        for (shelf, place) in taken {
+            shelf.put_back(place);
+        }
+        let mut waiting = lock(&self.left);
+        for shelf in left {
+            if shelf.has_lazy() && !waiting.iter().any(|other| Arc::ptr_eq(other, shelf)) {
+                waiting.push(Arc::clone(shelf));
+            }
+        }
+    }
+
+    fn transact(
+        &self,
+        orders: &[Order],
+        left: &[Arc<Shelf>],
+        taken: &mut Vec<(Arc<Shelf>, Taken)>,
+    ) -> Result<Written, LedgerError> {
         let transaction = self.held.get()?.begin_write()?;
         let mut batch = Batch::open(&transaction, &*self.entropy)?;
         for order in orders {
@@ -322,7 +351,7 @@ impl WriterThread {
         }
         let mut early = Vec::new();
         for shelf in left {
-            if !batch.flush(shelf)? {
+            if !batch.flush(shelf, taken)? {
                 early.push(Arc::clone(shelf));
             }
         }
@@ -337,22 +366,30 @@ impl WriterThread {
 }
 
 impl Desk {
+    fn is_full(&self, max_batch: usize) -> bool {
+        self.orders.len() >= ENOUGH.min(max_batch) || self.weight >= ENOUGH_BYTES
+    }
+
+    fn all(&mut self) -> Vec<Order> {
+        (self.weight, self.due) = (0, None);
+        std::mem::take(&mut self.orders)
+    }
+
     /// Takes what somebody waits for, and what the same plugins have handed in before and between.
     fn awaited(&mut self) -> Vec<Order> {
         let awaited: Vec<_> = self.orders.iter().filter(|order| order.job.is_awaited()).collect();
         if awaited.iter().any(|order| order.job.shelf().is_none()) {
-            self.due = None;
-            return std::mem::take(&mut self.orders);
+            return self.all();
         }
         let shelves: HashSet<_> =
             awaited.iter().filter_map(|order| order.job.shelf().map(Arc::as_ptr)).collect();
         let is_of_them =
             |order: &Order| order.job.shelf().is_none_or(|shelf| shelves.contains(&Arc::as_ptr(shelf)));
-        let (taken, kept) = std::mem::take(&mut self.orders).into_iter().partition(is_of_them);
+        let (taken, kept): (Vec<Order>, Vec<Order>) =
+            std::mem::take(&mut self.orders).into_iter().partition(is_of_them);
+        let due = self.due.filter(|_| !kept.is_empty());
+        (self.weight, self.due) = (kept.iter().map(|order| order.job.weight()).sum(), due);
         self.orders = kept;
-        if self.orders.is_empty() {
-            self.due = None;
-        }
         taken
     }
 }

@@ -86,12 +86,10 @@ impl Shift {
 
     /// Puts an event into quarantine, and goes on behind it.
     async fn set_aside(&mut self, mut attempt: Attempt, reason: &str) {
-        // When nothing is on its way to the disk any more, nothing that came before can be undone and be passed over by this.
-        self.settled().await;
         let Attempt { event, done, failures, .. } = &attempt;
-        let ticket = self
-            .is_whole()
-            .and_then(|()| self.book.quarantine(self.clock.now_ms(), done, event, reason, *failures));
+        // What came before and is undone must not be passed over by this.
+        let behind = self.accepted_up_to;
+        let ticket = self.book.quarantine(self.clock.now_ms(), done, event, reason, *failures, behind);
         match ticket {
             Ok(ticket) => {
                 warn!(plugin = %self.post.name, export = event.export(), reason, "an event went into quarantine");
@@ -196,12 +194,14 @@ impl Shift {
         event: &Event,
         partner: Option<AccountId>,
     ) -> Result<(Outcome, Draft), Setback> {
+        let mut draft = draft;
+        draft.begin_call(matches!(event, Event::Migrate { .. }));
         let moment = Moment { now_ms: draft.now_ms(), seed: self.entropy.bytes() };
         let host =
             Live::new(Arc::clone(&self.loaded.desk), Arc::clone(&self.clock), draft, moment.clone(), partner);
         let started = self.clock.elapsed();
         let (outcome, host) = self.run(event, &moment, host).await;
-        self.core.spend(self.seat.last_busy().as_secs_f64());
+        self.core.spend(self.seat.last_busy().as_secs_f64(), self.clock.elapsed());
         let took = self.clock.elapsed().saturating_sub(started);
         metrics::called(&self.post.name, event.export(), call_outcome(&outcome), took, self.seat.last_busy());
         match outcome {
@@ -233,7 +233,8 @@ impl Shift {
 
     pub(super) async fn accept(&mut self, draft: Draft, done: &Done) -> Result<Ticket, LedgerError> {
         let mut draft = draft;
-        let n_writes = draft.n_writes();
+        // A timer that fires is written anew, or taken away; so is what a version begins with.
+        let n_writes = draft.n_writes() + u64::from(!matches!(done, Done::Message { .. } | Done::Unnumbered));
         loop {
             match self.book.accept(draft, done) {
                 Ok(ticket) => {
@@ -251,7 +252,7 @@ impl Shift {
     }
 
     fn wrote(&mut self, n_writes: u64) {
-        self.writes.spend(n_writes as f64);
+        self.writes.spend(n_writes as f64, self.clock.elapsed());
     }
 
     fn is_behind(&mut self, done: &Done) {
@@ -271,8 +272,6 @@ impl Shift {
             return;
         }
         let (committed, undone) = (Arc::clone(&self.committed), Arc::clone(&self.undone));
-        let settling = Arc::clone(&self.settling);
-        settling.send_modify(|open| *open += 1);
         let plugin = self.post.name.to_string();
         tokio::spawn(async move {
             match ticket.await {
@@ -282,14 +281,7 @@ impl Shift {
                     undone.notify_one();
                 }
             }
-            settling.send_modify(|open| *open -= 1);
         });
-    }
-
-    /// Waits until it is known what became of every call so far.
-    pub(super) async fn settled(&mut self) {
-        // An error would mean that the sender is gone, which is this shift's own.
-        let _ = self.settling.subscribe().wait_for(|open| *open == 0).await;
     }
 
     fn failed(&self, event: &Event, failure: Failure) -> Setback {

@@ -44,7 +44,7 @@ async fn a_call_writes_so_much() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_writes_more_than_its_share_of_the_disk_rests() {
     // Forty a second, and ten seconds' worth of them at once.
-    let (town, _) = report("writes_per_minute = 2400", "fill-kv-names 440", "kv.set ").await;
+    let (town, _) = report("writes_per_minute = 2400", "fill-kv-names 490", "kv.set ").await;
     let of_disk = [("plugin", "greedy"), ("of", "disk")];
 
     let status = town.order("greedy", alice(), "rest").await;

@@ -25,7 +25,7 @@ async fn neither_names_nor_contents_are_readable_in_the_file() {
     .await;
     book.sent(Sending(1), NOW, "secret-conversation").unwrap().await.unwrap();
     let event = Event::Timer { name: "secret-event".to_owned() };
-    book.quarantine(NOW, &Done::Unnumbered, &event, "secret-reason", 1).unwrap().await.unwrap();
+    book.quarantine(NOW, &Done::Unnumbered, &event, "secret-reason", 1, 0).unwrap().await.unwrap();
     ledger.close().await;
 
     let bytes = fs::read(folder.path().join(FILE)).unwrap();
@@ -196,6 +196,33 @@ async fn begin_again(book: &Book) -> Draft {
             Err(LedgerError::Database(_)) => tokio::task::yield_now().await,
             Err(error) => panic!("{error}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_place_that_was_left_while_the_disk_failed_is_written_when_it_does_not_any_more() {
+    for n_writes in [0, 1, 5] {
+        let folder = tempfile::tempdir().unwrap();
+        let (ledger, writes_left, _) = open_failing(folder.path());
+        let book = book(&ledger);
+        call(&book, &Done::Message { number: 1 }, |draft| draft.set("a", b"1").unwrap()).await;
+
+        writes_left.store(n_writes, Ordering::Release);
+        let left = begin_again(&book).await;
+        assert!(book.accept(left, &Done::Message { number: 2 }).unwrap().is_lazy());
+        while ledger.failure().is_none() {
+            tokio::task::yield_now().await;
+        }
+        writes_left.store(i64::MAX, Ordering::Release);
+        while ledger.failure().is_some() {
+            tokio::task::yield_now().await;
+        }
+        ledger.close().await;
+
+        assert_eq!(
+            open(folder.path()).book("echo", &AT_REST, Quotas::default()).unwrap().cursor().unwrap(),
+            2
+        );
     }
 }
 

@@ -53,7 +53,7 @@ async fn what_nobody_waits_for_is_written_all_at_once_after_a_while() {
 
     let tickets = books.each_ref().map(|book| hand_in(book, 1, |draft| draft.set("k", b"v").unwrap()));
     let event = Event::Timer { name: "t".to_owned() };
-    let aside = books[0].quarantine(NOW, &Done::Message { number: 2 }, &event, "no", 1).unwrap();
+    let aside = books[0].quarantine(NOW, &Done::Message { number: 2 }, &event, "no", 1, 0).unwrap();
     for ticket in tickets {
         ticket.await.unwrap();
     }
@@ -68,7 +68,7 @@ async fn enough_that_nobody_waits_for_is_written_without_waiting() {
     let ledger = patient(folder.path(), Duration::from_secs(3600));
     let book = book(&ledger);
 
-    let tickets: Vec<_> = (1..=200)
+    let tickets: Vec<_> = (1..=128)
         .map(|number| {
             hand_in(&book, number, |draft| {
                 draft.increment("n", 1).unwrap();
@@ -78,4 +78,51 @@ async fn enough_that_nobody_waits_for_is_written_without_waiting() {
     let first = tickets.into_iter().next().unwrap();
 
     first.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_heavy_call_is_written_without_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = patient(folder.path(), Duration::from_secs(3600));
+    let quotas = Quotas { writes_per_call: 2_000, ..Quotas::default() };
+    let book = ledger.book("echo", &AT_REST, quotas).unwrap();
+
+    let heavy = hand_in(&book, 1, |draft| {
+        for key in 0..80 {
+            draft.set(&key.to_string(), &[0; 60 * 1024]).unwrap();
+        }
+    });
+
+    heavy.await.unwrap();
+}
+
+#[tokio::test]
+async fn settling_takes_along_what_the_plugin_has_handed_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = patient(folder.path(), Duration::from_secs(3600));
+    let book = book(&ledger);
+
+    let kept = hand_in(&book, 1, |draft| draft.set("a", b"1").unwrap());
+    book.settle().unwrap().await.unwrap();
+
+    assert!(kept.now_or_never().is_some_and(|outcome| outcome.is_ok()));
+    book.settle().unwrap().await.unwrap();
+    assert_eq!(ledger.n_commits(), 1, "nothing to write is no commit");
+}
+
+#[tokio::test]
+async fn each_call_of_one_transaction_has_its_writes_and_a_migration_as_many_as_it_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path());
+    let quotas = Quotas { writes_per_call: 2, ..Quotas::default() };
+    let book = ledger.book("echo", &AT_REST, quotas).unwrap();
+    let mut draft = book.begin(NOW).unwrap();
+    let set = |draft: &mut Draft, count: u32| (0..count).all(|n| draft.set(&n.to_string(), b"").is_ok());
+
+    draft.begin_call(true);
+    assert!(set(&mut draft, 20));
+    draft.begin_call(false);
+    assert!(set(&mut draft, 2));
+    assert!(!set(&mut draft, 1));
+    assert_eq!(draft.n_writes(), 22);
 }

@@ -15,7 +15,7 @@ async fn an_event_is_put_aside_and_done_with_at_once_and_the_oldest_makes_room()
     let book = ledger.book("echo", &AT_REST, quotas).unwrap();
     for number in 1..=4_u32 {
         let done = Done::Message { number: number.into() };
-        book.quarantine(NOW, &done, &event(&number.to_string()), "no", number).unwrap().await.unwrap();
+        book.quarantine(NOW, &done, &event(&number.to_string()), "no", number, 0).unwrap().await.unwrap();
     }
 
     let kept = book.quarantined(9).unwrap();
@@ -33,12 +33,12 @@ async fn an_event_that_is_tried_again_leaves_with_its_effects_or_is_put_aside_an
     let ledger = open(folder.path());
     let book_ = book(&ledger);
     for name in ["a", "b", "c"] {
-        book_.quarantine(NOW, &Done::Unnumbered, &event(name), "no", 1).unwrap().await.unwrap();
+        book_.quarantine(NOW, &Done::Unnumbered, &event(name), "no", 1, 0).unwrap().await.unwrap();
     }
 
     call(&book_, &Done::Quarantined { number: 1 }, |draft| draft.set("k", b"").unwrap()).await;
     let again = Done::Quarantined { number: 2 };
-    book_.quarantine(NOW, &again, &event("b"), "still no", 2).unwrap().await.unwrap();
+    book_.quarantine(NOW, &again, &event("b"), "still no", 2, 0).unwrap().await.unwrap();
     book_.release(3).unwrap().await.unwrap();
     book_.release(3).unwrap().await.unwrap();
     ledger.close().await;
@@ -60,7 +60,23 @@ async fn a_timer_whose_event_is_put_aside_has_fired() {
     call(&book, &Done::Unnumbered, |draft| draft.set_timer("t", 0, None).unwrap()).await;
 
     let done = Done::Timer { name: "t".to_owned() };
-    book.quarantine(NOW, &done, &event("t"), "trapped", 5).unwrap().await.unwrap();
+    book.quarantine(NOW, &done, &event("t"), "trapped", 5, 0).unwrap().await.unwrap();
 
     assert_eq!(book.next_due().unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_event_is_not_put_aside_behind_a_message_that_is_not_done_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path());
+    let book = book(&ledger);
+    call(&book, &Done::Message { number: 4 }, |draft| draft.set("a", b"1").unwrap()).await;
+    let done = Done::Message { number: 6 };
+
+    let refused = book.quarantine(NOW, &done, &event("x"), "no", 1, 5).map(drop).unwrap_err();
+
+    assert!(matches!(refused, LedgerError::Undone), "{refused}");
+    assert_eq!(book.cursor().unwrap(), 4);
+    book.quarantine(NOW, &done, &event("x"), "no", 1, 4).unwrap().await.unwrap();
+    assert_eq!((book.cursor().unwrap(), book.quarantined(9).unwrap().len()), (6, 1));
 }
