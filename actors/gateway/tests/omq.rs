@@ -57,7 +57,7 @@ async fn what_the_other_actors_cannot_do_has_a_status_and_a_text() {
     assert_eq!(client.ask("storage.active_nodes_bin", &[b"binary"]), [&b"\x00\xff"[..]]);
     assert_eq!(
         texts(&client.ask("storage.info", &[b"{}", b"{}"])),
-        ["400", "Invalid request: expected 1 message part, got 2"]
+        ["400", "Invalid request: expected 1 message parts, received 2"]
     );
 
     house.close().await;

@@ -49,15 +49,15 @@ pub(crate) fn active_nodes(list: &NodeList) -> Composed {
         if !node.has_address() && list.hardfork[0] < LISTS_UNREACHABLE {
             continue;
         }
-        let (ip, ports) = match node.has_address() {
-            true => (node.public_ip.octets(), [node.storage_port, node.omq_port]),
-            false => ([0; 4], [0; 2]),
+        let (ip, ports, version) = match node.has_address() {
+            true => (node.public_ip.octets(), [node.storage_port, node.omq_port], node.version),
+            false => ([0; 4], [0; 2], [0; 3]),
         };
         blob.extend_from_slice(node.ed25519.as_bytes());
         blob.extend_from_slice(&node.swarm.0.to_be_bytes());
         blob.extend_from_slice(&ip);
         blob.extend(ports.iter().flat_map(|port| port.to_be_bytes()));
-        blob.extend(node.version.map(|part| u8::try_from(part).unwrap_or(u8::MAX)));
+        blob.extend(version.map(|part| u8::try_from(part).unwrap_or(u8::MAX)));
     }
     Composed { status: 200, content: Content::Binary(Bytes::from(blob)) }
 }

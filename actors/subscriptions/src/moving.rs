@@ -100,7 +100,7 @@ impl Farewell {
     async fn say(self, swarms: &Swarms, clock: &dyn Clock) {
         let mut left = u64::try_from(self.moved.len()).unwrap_or(u64::MAX);
         for (account, keeper) in self.moved {
-            let notice = notice::ended(&account, &swarms.refusal(keeper));
+            let notice = notice::ended(&account, &swarms.farewell(keeper));
             let sending = std::pin::pin!(self.link.outlet.send(notice));
             match select(sending, clock.sleep(PATIENCE)).await {
                 Either::Left((Ok(()), _)) => metrics::notices(1, 0),

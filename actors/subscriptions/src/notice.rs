@@ -51,14 +51,14 @@ fn with_body(bare: &[u8], data: &[u8]) -> Bytes {
     dict.into()
 }
 
-/// The notice that an account is kept elsewhere: the refusal that a subscriber would get now, with the account before it.
-pub(crate) fn ended(account: &AccountId, refusal: &[u8]) -> Notice {
-    let mut dict = Vec::with_capacity(refusal.len() + 48);
+/// The notice that an account is kept elsewhere: what is told of that, with the account before it.
+pub(crate) fn ended(account: &AccountId, farewell: &[u8]) -> Notice {
+    let mut dict = Vec::with_capacity(farewell.len() + 48);
     dict.push(b'd');
     bencode::encode_bytes(b"@", &mut dict);
     bencode::encode_bytes(account.as_bytes(), &mut dict);
-    // `@` sorts before every key of a refusal.
-    dict.extend_from_slice(&refusal[1..]);
+    // `@` sorts before every key of it.
+    dict.extend_from_slice(&farewell[1..]);
     Notice::Ended(dict.into())
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use starling_contracts::{node::ServiceNode, staking::NodeList};
 use starling_protocol::{
     account::AccountId,
+    bencode::Dict,
     crypto::ed25519,
     storage::{
         monitor::{MonitorError, encode_replies},
@@ -30,6 +31,8 @@ struct Place {
     members: Vec<SwarmMember>,
     /// The refusal that names it, made when it is first needed.
     refusal: OnceLock<Bytes>,
+    /// The farewell that names it, likewise.
+    farewell: OnceLock<Bytes>,
 }
 
 /// What decides which accounts the own swarm keeps: itself and its neighbours on the ring.
@@ -83,17 +86,31 @@ impl Swarms {
 
     /// The reply that an account is kept by that swarm: `errcode` 6, and `snodes` and `swarm` as in status 421.
     pub(crate) fn refusal(&self, keeper: SwarmId) -> Bytes {
-        let make = |members: &[SwarmMember]| {
-            let fields = SwarmReply { swarm: keeper, members: members.to_vec() }.to_fields();
-            let details =
-                fields.into_iter().map(|(name, value)| (name.into_bytes(), value.to_bencode())).collect();
-            Bytes::from(encode_replies(false, &[Err(MonitorError::WrongSwarm { details })]))
-        };
+        let make =
+            |members: &[SwarmMember]| told(&MonitorError::WrongSwarm { details: details(keeper, members) });
         match self.places.get(&keeper) {
             Some(place) => place.refusal.get_or_init(|| make(&place.members)).clone(),
             None => make(&[]),
         }
     }
+
+    /// What a subscriber is told whose account was kept here and is kept by that swarm from now on; see [`Swarms::refusal`].
+    pub(crate) fn farewell(&self, keeper: SwarmId) -> Bytes {
+        let make = |members: &[SwarmMember]| told(&MonitorError::Moved { details: details(keeper, members) });
+        match self.places.get(&keeper) {
+            Some(place) => place.farewell.get_or_init(|| make(&place.members)).clone(),
+            None => make(&[]),
+        }
+    }
+}
+
+fn details(keeper: SwarmId, members: &[SwarmMember]) -> Dict {
+    let fields = SwarmReply { swarm: keeper, members: members.to_vec() }.to_fields();
+    fields.into_iter().map(|(name, value)| (name.into_bytes(), value.to_bencode())).collect()
+}
+
+fn told(error: &MonitorError) -> Bytes {
+    Bytes::from(encode_replies(false, &[Err(error.clone())]))
 }
 
 fn member(node: &ServiceNode) -> SwarmMember {
@@ -176,7 +193,7 @@ mod tests {
 
         let text = String::from_utf8(refusal.to_vec()).unwrap();
         let key = "02".repeat(32);
-        assert!(text.starts_with("d7:errcodei6e5:error11:wrong swarm6:snodesld7:address58:"), "{text}");
+        assert!(text.starts_with("d7:errcodei6e5:error50:Account is not stored by this service node's swarm6:snodesld7:address58:"), "{text}");
         assert!(text.contains(&format!("2:ip9:127.0.0.14:port5:2202110:port_httpsi22021e8:port_omqi22020e9:port_quici22020e14:pubkey_ed2551964:{key}")), "{text}");
         assert!(text.ends_with("e5:swarm2:c8e"), "{text}");
     }

@@ -47,8 +47,10 @@ impl Clerk {
         let mut data = call.data;
         let params = data.pop().unwrap_or_default();
         let (status, body) = match call.action {
-            _ if !data.is_empty() => {
-                let text = format!("Invalid request: expected 1 message part, got {}", data.len() + 1);
+            // Which is no dictionary either.
+            Action::Monitor if !data.is_empty() => self.monitor(&line, Bytes::new()).await,
+            Action::Storage(_) if !data.is_empty() => {
+                let text = format!("Invalid request: expected 1 message parts, received {}", data.len() + 1);
                 (400, Bytes::from(text))
             }
             Action::Storage(method) => self.storage(method, params).await,

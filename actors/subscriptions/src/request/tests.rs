@@ -39,7 +39,9 @@ fn details_are_left_out_where_the_reply_would_grow_too_long() {
     }
 
     assert!((MAX_REPLY - 3_000_000..=MAX_REPLY).contains(&reply.bytes.len()), "{}", reply.bytes.len());
-    assert!(reply.bytes.ends_with(b"d7:errcodei6e5:error11:wrong swarme"));
+    assert!(
+        reply.bytes.ends_with(b"d7:errcodei6e5:error50:Account is not stored by this service node's swarme")
+    );
 }
 
 #[test]

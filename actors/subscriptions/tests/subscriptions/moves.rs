@@ -42,7 +42,7 @@ async fn accounts_that_move_to_another_swarm_end_and_say_where_they_are() {
 
     let shown = text(&dict);
     assert!(dict.starts_with(b"d1:@33:\x03"), "{shown}");
-    assert!(shown.contains("7:errcodei6e5:error11:wrong swarm6:snodesld7:address58:"), "{shown}");
+    assert!(shown.contains("7:errcodei6e5:error56:Account is no longer stored by this service node's swarm6:snodesld7:address58:"), "{shown}");
     assert!(shown.ends_with("e5:swarm16:8000000000000000e"), "{shown}");
     let value = read(&dict);
     let value = value.as_dict().unwrap();

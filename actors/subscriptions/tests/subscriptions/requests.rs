@@ -212,7 +212,12 @@ async fn an_account_of_another_swarm_is_sent_there() {
     house.announce([message(group(&elsewhere), 11), message(group(&here), 11)]).await;
 
     let refusal = text(&single);
-    assert!(refusal.starts_with("d7:errcodei6e5:error11:wrong swarm6:snodesld7:address58:"), "{refusal}");
+    assert!(
+        refusal.starts_with(
+            "d7:errcodei6e5:error50:Account is not stored by this service node's swarm6:snodesld7:address58:"
+        ),
+        "{refusal}"
+    );
     assert!(refusal.ends_with("e5:swarm16:8000000000000000e"), "{refusal}");
     for number in [2, 3] {
         assert!(refusal.contains(&format!("14:pubkey_ed2551964:{}", node(number, 0).ed25519)), "{refusal}");

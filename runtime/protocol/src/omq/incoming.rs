@@ -87,6 +87,7 @@ fn meaning(command: &[u8]) -> Result<Action, Refusal> {
         "storage" => METHODS.into_iter().find(|method| *method == name).map(Action::Storage).ok_or(unknown),
         "monitor" if name == "messages" => Ok(Action::Monitor),
         "sn" if BETWEEN_NODES.contains(&name) => Err(Refusal::ForbiddenServiceNode),
+        "notify" if name == "block" => Err(Refusal::Forbidden),
         "service" if ADMINISTRATIVE.contains(&name) => Err(Refusal::Forbidden),
         _ => Err(unknown),
     }

@@ -10,6 +10,9 @@ use crate::crypto::x25519;
 /// length.
 pub const MAX_JSON: usize = 64 << 10;
 
+/// How much of an unknown cipher's name is said again, in characters.
+const LONGEST_NAME: usize = 100;
+
 /// A frame, taken apart but not looked into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
@@ -20,7 +23,7 @@ pub struct Frame<'a> {
 }
 
 /// Why a frame, or the JSON in it, cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FrameError {
     /// There is no room for the length.
@@ -40,6 +43,18 @@ pub enum FrameError {
     /// A field is missing or has another type.
     #[error("Invalid or missing {0}")]
     Field(&'static str),
+    /// There is no ephemeral key. The text is that of the library which the existing nodes read JSON with.
+    #[error("[json.exception.out_of_range.403] key 'ephemeral_key' not found")]
+    NoKey,
+    /// The ephemeral key has something in it that is no hexadecimal digit, or an odd number of them.
+    #[error("Hex key data is invalid: data is not hex")]
+    NotHex,
+    /// The ephemeral key has another length. That the text speaks of bytes first and of digits then is the network's.
+    #[error("Hex key data is invalid: expected 32 hex digits, received {0}")]
+    KeyLength(usize),
+    /// There is no such cipher; the beginning of its name.
+    #[error("Invalid encryption type {0}")]
+    Cipher(String),
 }
 
 impl<'a> Frame<'a> {
@@ -79,14 +94,21 @@ impl<'a> Frame<'a> {
 
 /// The ephemeral key in an object.
 pub(super) fn ephemeral_key(object: &Map<String, Json>) -> Result<x25519::PublicKey, FrameError> {
-    let text = object.get("ephemeral_key").and_then(Json::as_str);
-    text.and_then(|text| text.parse().ok()).ok_or(FrameError::Field("ephemeral_key"))
+    let text = object.get("ephemeral_key").ok_or(FrameError::NoKey)?;
+    let text = text.as_str().ok_or(FrameError::Field("ephemeral_key"))?;
+    if text.len() % 2 != 0 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(FrameError::NotHex);
+    }
+    text.parse().map_err(|_| FrameError::KeyLength(text.len()))
 }
 
 /// The cipher in an object; AES-GCM if none is named.
 pub(super) fn enc_type(object: &Map<String, Json>) -> Result<Cipher, FrameError> {
     match object.get("enc_type") {
         None => Ok(Cipher::AesGcm),
-        Some(name) => name.as_str().and_then(|name| name.parse().ok()).ok_or(FrameError::Field("enc_type")),
+        Some(name) => {
+            let name = name.as_str().ok_or(FrameError::Field("enc_type"))?;
+            name.parse().map_err(|_| FrameError::Cipher(name.chars().take(LONGEST_NAME).collect()))
+        }
     }
 }

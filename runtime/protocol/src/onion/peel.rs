@@ -29,7 +29,7 @@ pub struct Outer {
 }
 
 /// Why the guard refuses a body, unencrypted and with status 400. `Display` is the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OuterError {
     /// It cannot be read.
@@ -47,16 +47,13 @@ pub enum OuterError {
 pub fn outer(post_body: &[u8]) -> Result<Outer, OuterError> {
     let frame = Frame::parse(post_body)?;
     let object = frame.object()?;
+    // In this order, so that of several faults the first is told.
+    let (ephemeral, cipher) = (ephemeral_key(&object)?, enc_type(&object)?);
     let hop_no = match object.get("hop_no") {
         None => HopNumber::GUARD,
         Some(number) => HopNumber::from_client(number.as_i64().ok_or(FrameError::Field("hop_no"))?)?,
     };
-    Ok(Outer {
-        ciphertext: frame.ciphertext.to_vec(),
-        ephemeral: ephemeral_key(&object)?,
-        cipher: enc_type(&object)?,
-        hop_no,
-    })
+    Ok(Outer { ciphertext: frame.ciphertext.to_vec(), ephemeral, cipher, hop_no })
 }
 
 /// What a hop finds in its layer. `Debug` tells the kind only: a hop must not write down who asks whom for what.

@@ -22,8 +22,9 @@ const PAUSE_MS: u64 = 500;
 /// And at the longest; also what a plugin itself may ask for.
 const LONGEST_PAUSE_MS: u64 = 10 * 60 * 1000;
 
-/// What an event in quarantine counts for among the plugin's writes: the longest message is not longer.
-const QUARANTINE_WRITES: u64 = 2;
+/// What an event in quarantine counts for among the plugin's writes. It is more than it takes: who fails at everything is not to use
+/// the disk for it, and who fails now and then does not notice.
+const QUARANTINE_WRITES: u64 = 20;
 
 /// The pause after so many failures, when the plugin itself has asked for another.
 fn pause_ms(failures: u32, retry_after_ms: u64) -> u64 {

@@ -34,9 +34,15 @@ pub enum MonitorError {
     #[error("Subaccount verification failed: {0}")]
     Subaccount(Refused),
     /// The account is kept elsewhere; `details` are `snodes` and `swarm`, as in status 421.
-    #[error("wrong swarm")]
+    #[error("Account is not stored by this service node's swarm")]
     WrongSwarm {
         /// Further keys of the reply.
+        details: Dict,
+    },
+    /// The account was kept here, and is kept elsewhere from now on.
+    #[error("Account is no longer stored by this service node's swarm")]
+    Moved {
+        /// As of [`WrongSwarm`](Self::WrongSwarm).
         details: Dict,
     },
 }
@@ -51,13 +57,13 @@ impl MonitorError {
             Self::Namespaces => 3,
             Self::TooOld | Self::InFuture => 4,
             Self::SignatureLength | Self::Signature | Self::Subaccount(_) => 5,
-            Self::WrongSwarm { .. } => 6,
+            Self::WrongSwarm { .. } | Self::Moved { .. } => 6,
         }
     }
 
     pub(super) fn to_reply(&self) -> Value {
         let mut reply = match self {
-            Self::WrongSwarm { details } => details.clone(),
+            Self::WrongSwarm { details } | Self::Moved { details } => details.clone(),
             _ => Dict::new(),
         };
         reply.insert(b"errcode".to_vec(), Value::from(self.code()));

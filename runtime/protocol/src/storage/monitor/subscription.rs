@@ -204,7 +204,7 @@ impl Subscription {
             ),
             (None, None) => return Err(MonitorError::Arguments("Either p= or P= must be given")),
         };
-        let signature = bytes(pairs, "s")?.ok_or(MonitorError::Arguments("required signature is missing"))?;
+        let signature = bytes(pairs, "s")?.ok_or(MonitorError::Arguments("Key s not found!"))?;
         let signature = ed25519::Signature::from_slice(signature).ok_or(MonitorError::SignatureLength)?;
         let timestamp = pairs
             .get(b"t".as_slice())
@@ -221,7 +221,7 @@ fn parse_subaccount(pairs: &Dict) -> Result<Option<SignedToken>, MonitorError> {
     let Some(signature) = bytes(pairs, "S")? else { return Ok(None) };
     let signature = ed25519::Signature::from_slice(signature)
         .ok_or(MonitorError::Key("Provided S subaccount signature must be 64 bytes"))?;
-    let token = bytes(pairs, "T")?.ok_or(MonitorError::Arguments("required subaccount token is missing"))?;
+    let token = bytes(pairs, "T")?.ok_or(MonitorError::Arguments("Key T not found!"))?;
     let token =
         token.try_into().map_err(|_| MonitorError::Key("Provided T subaccount token must be 36 bytes"))?;
     Ok(Some(SignedToken { token: Token::from_bytes(token), signature }))
@@ -230,9 +230,12 @@ fn parse_subaccount(pairs: &Dict) -> Result<Option<SignedToken>, MonitorError> {
 fn parse_namespaces(pairs: &Dict) -> Result<Vec<Namespace>, MonitorError> {
     let list = pairs
         .get(b"n".as_slice())
-        .and_then(Value::as_list)
-        .filter(|list| !list.is_empty())
-        .ok_or(MonitorError::Arguments("required namespace list is missing"))?;
+        .ok_or(MonitorError::Arguments("Key n not found!"))?
+        .as_list()
+        .ok_or(MonitorError::Arguments("next bt dict value is not a list"))?;
+    if list.is_empty() {
+        return Err(MonitorError::Arguments("next value is not an integer"));
+    }
     let number = |value: &Value| value.as_integer().and_then(|number| number.try_into().ok()).map(Namespace);
     let namespaces: Option<Vec<Namespace>> = list.iter().map(number).collect();
     let namespaces = namespaces.ok_or(MonitorError::Arguments("n= must hold 16-bit integers"))?;

@@ -57,13 +57,13 @@ pub enum Refused {
     #[error("the ed25519 key does not belong to the account")]
     Key,
     /// The token is for another kind of account.
-    #[error("the subaccount token is for another kind of account")]
+    #[error("subaccount network prefix mismatch")]
     TokenKind,
     /// The token does not permit this.
-    #[error("the subaccount token does not permit this")]
+    #[error("subaccount is missing the required permissions")]
     TokenAccess,
     /// The account did not sign the token.
-    #[error("the signature on the subaccount token is wrong")]
+    #[error("subaccount token signature verification failed")]
     TokenSignature,
     /// The signature on the request is wrong.
     #[error("the signature is wrong")]
@@ -148,12 +148,15 @@ impl Credentials {
         if signer.verify(text, &self.signature) { Ok(authority) } else { Err(Refused::Signature) }
     }
 
-    /// The account's Ed25519 key. In ids other than `05` the key itself is one.
+    /// The account's Ed25519 key. In ids other than `05` the key itself is one, and so it is taken to be in a `05` id that comes
+    /// without a key beside it: whose id is made of an X25519 key cannot sign for it.
     fn owner_key(&self, account: &AccountId) -> Result<ed25519::PublicKey, Refused> {
         let Some(image) = account.x25519() else {
             return Ok(ed25519::PublicKey(*account.key()));
         };
-        let key = self.pubkey_ed25519.ok_or(Refused::Key)?;
+        let Some(key) = self.pubkey_ed25519 else {
+            return Ok(ed25519::PublicKey(*account.key()));
+        };
         if key.to_x25519() == Some(image) { Ok(key) } else { Err(Refused::Key) }
     }
 

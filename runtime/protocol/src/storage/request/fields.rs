@@ -77,11 +77,10 @@ impl<'a> Params<'a> {
         let Some(Field::Json(Json::String(text))) = self.get(name) else {
             return otherwise(self);
         };
-        let number = text.parse().map_err(|_| ParseError::NumberText {
-            field: name,
-            text: Json::from(text.as_str()).to_string(),
-        })?;
-        Ok(Some(number))
+        // `parse` alone would take a plus.
+        let number = text.parse().ok().filter(|_| !text.starts_with('+'));
+        let refused = || ParseError::NumberText { field: name, text: Json::from(text.as_str()).to_string() };
+        number.ok_or_else(refused).map(Some)
     }
 
     /// A time in milliseconds, refused when it looks like seconds.

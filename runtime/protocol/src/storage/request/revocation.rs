@@ -91,11 +91,6 @@ impl UnrevokeSubaccount {
         let credentials = credentials.parse(params, &account)?;
         let timestamp = timestamp.ok_or(ParseError::Missing("timestamp"))?;
         let unrevoke = unrevoke.ok_or(ParseError::Missing("unrevoke"))?;
-        if unrevoke.len() > MAX_REVOKED {
-            return Err(ParseError::Other(
-                "invalid unrevoke: cannot unrevoke more than 50 subaccounts at once",
-            ));
-        }
         let tokens = parse_tokens(
             params,
             &unrevoke,
