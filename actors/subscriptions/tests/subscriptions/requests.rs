@@ -71,13 +71,10 @@ async fn every_fault_has_the_code_and_text_of_the_network() {
             "d7:errcodei1e5:error48:Invalid arguments: Either p= or P= must be givene",
         ),
         (with(&user, "1:di1e", "1:di2e"), "d7:errcodei1e5:error36:Invalid arguments: d= must be 0 or 1e"),
-        (
-            with(&good, "1:nli11ee", ""),
-            "d7:errcodei1e5:error53:Invalid arguments: required namespace list is missinge",
-        ),
+        (with(&good, "1:nli11ee", ""), "d7:errcodei1e5:error35:Invalid arguments: Key n not found!e"),
         (
             with(&good, "1:nli11ee", "1:nle"),
-            "d7:errcodei1e5:error53:Invalid arguments: required namespace list is missinge",
+            "d7:errcodei1e5:error47:Invalid arguments: next value is not an integere",
         ),
         (with(&good, "1:p33:\u{3}", "1:p32:"), "d7:errcodei2e5:error35:Provided p= pubkey must be 33 bytese"),
         (
@@ -98,11 +95,11 @@ async fn every_fault_has_the_code_and_text_of_the_network() {
         (good.clone().signed_by(&member).encode(), "d7:errcodei5e5:error29:Signature verification failede"),
         (
             delegated(Access::WRITE),
-            "d7:errcodei5e5:error73:Subaccount verification failed: the subaccount token does not permit thise",
+            "d7:errcodei5e5:error78:Subaccount verification failed: subaccount is missing the required permissionse",
         ),
         (
             good.clone().delegated(forged).signed_by(&member).encode(),
-            "d7:errcodei5e5:error78:Subaccount verification failed: the signature on the subaccount token is wronge",
+            "d7:errcodei5e5:error78:Subaccount verification failed: subaccount token signature verification failede",
         ),
         (aged(14 * DAY), "d7:successi1ee"),
         (aged(-DAY), "d7:successi1ee"),
