@@ -98,3 +98,23 @@ impl OxendRequest {
         fields
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::storage::request::{Network, OxendRequest, Parser, Request};
+
+    #[test]
+    fn a_number_in_the_ledger_s_parameters_is_the_same_but_for_its_last_digit_when_it_is_read_again() {
+        let parser = Parser::new(Network::Mainnet);
+        let number = |request: &Request| match request {
+            Request::OxendRequest(OxendRequest { params, .. }) => params["x"].as_f64().unwrap(),
+            other => panic!("{other:?}"),
+        };
+
+        let json = br#"{"endpoint":"ons_resolve","params":{"x":1000013411031718699088101}}"#;
+        let (request, _) = parser.params_of("oxend_request", json).unwrap();
+        let (again, _) = parser.params_of("oxend_request", &request.to_bencode()).unwrap();
+
+        assert!((number(&request) / number(&again) - 1.0).abs() < 1e-15);
+    }
+}
