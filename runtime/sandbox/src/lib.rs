@@ -21,6 +21,7 @@ mod desk;
 mod engine;
 pub mod event;
 mod filters;
+mod fit;
 pub mod folder;
 mod forms;
 mod guest;

@@ -7,6 +7,7 @@ use starling_contracts::accounts::Profile;
 
 use super::{Config, LimitSettings, SecretSource};
 use crate::{
+    fit,
     manifest::PluginName,
     permission::{Grants, SecretName},
     signature::{Digest, TrustedKey},
@@ -160,13 +161,13 @@ other_key = { file = \"/etc/starling/other_key\" }
 
     /// What of its own settings does not fit the author's `defaults`, as a sentence that begins with the key.
     pub fn misfit(&self, name: &PluginName, defaults: &toml::Table) -> Option<String> {
-        let misfit = values::misfit(defaults, self.config.as_ref()?)?;
+        let misfit = fit::misfit(defaults, self.config.as_ref()?)?;
         Some(format!("plugins.{name}.config.{misfit}"))
     }
 
     /// A key of its own settings that may be misspelt, as a sentence that begins with it.
     pub fn lookalike(&self, name: &PluginName, defaults: &toml::Table) -> Option<String> {
-        let lookalike = values::lookalike(defaults, self.config.as_ref()?)?;
+        let lookalike = fit::lookalike(defaults, self.config.as_ref()?)?;
         Some(format!("plugins.{name}.config.{lookalike}"))
     }
 

@@ -35,6 +35,8 @@ impl fmt::Debug for Unaccepted {
 /// What is written with a call beside its changes.
 #[derive(Default)]
 struct Beside {
+    /// Does somebody wait for it to be written?
+    is_awaited: bool,
     released: Option<u64>,
     aside: Option<(u64, Vec<u8>)>,
 }
@@ -134,14 +136,13 @@ impl Book {
         standing.timers = draft.changes.n_timers(&core.timers) as u64;
         let call = core.last_call + 1;
         // What is sent leaves when it is on disk. All else can wait until there is more of it.
-        let is_awaited = match done {
+        beside.is_awaited = match done {
             Done::Started { .. } | Done::Migrated { .. } | Done::Quarantined { .. } => true,
             Done::Message { .. } | Done::Timer { .. } | Done::Unnumbered => draft.changes.is_to_be_sent(),
         };
         let ticket = self.ledger.shared.writer.submit(|| {
             self.shelf.supersede_lazy();
-            let call = self.seal(core, draft, call, &standing, beside);
-            Job::Call(Box::new(Call { is_awaited, ..call }))
+            Job::Call(Box::new(self.seal(core, draft, call, &standing, beside)))
         })?;
         core.push(call, std::mem::take(&mut draft.changes), standing);
         Ok(ticket)
@@ -195,7 +196,7 @@ impl Book {
             withdrawn: withdrawn.iter().copied().collect(),
             released: beside.released,
             aside: beside.aside.map(|(number, row)| seal_aside(sealer, number, &row, at_most, entropy)),
-            is_awaited: true,
+            is_awaited: beside.is_awaited,
         }
     }
 }
